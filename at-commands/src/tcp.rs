@@ -1,0 +1,268 @@
+//! TCP sockets of the module. Manual: TCP/IP application note, `AT+QIOPEN`
+//! to `AT+QIRD`.
+
+use core::fmt::Write;
+use core::net::{IpAddr, SocketAddr};
+
+use atat::atat_derive::{AtatEnum, AtatResp};
+use atat::serde_at::serde::{Serialize, Serializer};
+
+use crate::{
+    command::commands,
+    fields::{self, Fields},
+    framer::{Body, Expect},
+    general::NoResponse,
+};
+
+/// Most bytes of one `AT+QISEND`.
+pub const SEND_MAX: usize = 1460;
+/// Most bytes of one `AT+QIRD`.
+pub const READ_MAX: usize = 1500;
+/// How long the `+QIOPEN` URC can take, in milliseconds.
+pub const OPEN_MS: u32 = 150_000;
+
+/// Service type of a socket that is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Service {
+    /// `"TCP"`: a TCP client.
+    Tcp,
+}
+
+impl Serialize for Service {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::Tcp => "TCP",
+        })
+    }
+}
+
+/// An IP address as a quoted argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotedAddress(pub IpAddr);
+
+impl Serialize for QuotedAddress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // The longest IPv6 text has 45 characters.
+        let mut text = heapless::String::<48>::new();
+        // An IPv6 text that did not fit would come out empty and be refused
+        // by the module; 48 is enough for every address.
+        let _ = write!(text, "{}", self.0);
+        serializer.serialize_str(&text)
+    }
+}
+
+/// How received data reaches the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, AtatEnum)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum AccessMode {
+    /// A `recv` URC tells of it, `AT+QIRD` fetches it.
+    #[default]
+    #[at_arg(value = 0)]
+    Buffer = 0,
+}
+
+/// `<socket_state>` of `+QISTATE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ModuleState {
+    /// 0: allocated, not open
+    Initial,
+    /// 1: an open is running
+    Opening,
+    /// 2: connected
+    Connected,
+    /// 3: listening; BG96 has been seen to report it for a live client
+    Listening,
+    /// 4: closing, or closed by the peer
+    Closing,
+}
+
+/// `<service_type>` of `+QISTATE`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum RowType {
+    /// `"TCP"`
+    Client,
+    /// `"TCP INCOMING"`
+    Incoming,
+    /// `"TCP LISTENER"`
+    Listener,
+    /// Any UDP type, or one that is not known.
+    Other,
+}
+
+/// A row of `+QISTATE:`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SocketRow {
+    /// Connect id.
+    pub id: u8,
+    /// Service type.
+    pub kind: RowType,
+    /// Remote port; meaningless for a listener.
+    pub remote_port: u16,
+    /// Local port; some firmware prints the 0 that was asked for.
+    pub local_port: u16,
+    /// State.
+    pub state: ModuleState,
+    /// PDP context id.
+    pub context: u8,
+}
+
+impl SocketRow {
+    /// Reads a `+QISTATE:` line of 8, 10 or 11 fields.
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        let mut f = Fields::of(line, "+QISTATE:")?;
+        let id = f.number()?;
+        let kind = match f.quoted()? {
+            b"TCP" => RowType::Client,
+            b"TCP INCOMING" => RowType::Incoming,
+            b"TCP LISTENER" => RowType::Listener,
+            _ => RowType::Other,
+        };
+        f.quoted()?;
+        Some(Self {
+            id,
+            kind,
+            remote_port: f.number()?,
+            local_port: f.number()?,
+            state: match f.number::<u8>()? {
+                0 => ModuleState::Initial,
+                1 => ModuleState::Opening,
+                2 => ModuleState::Connected,
+                3 => ModuleState::Listening,
+                4 => ModuleState::Closing,
+                _ => return None,
+            },
+            context: f.number()?,
+        })
+    }
+}
+
+/// All rows of `+QISTATE:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketRows(pub heapless::Vec<SocketRow, 16>);
+
+impl atat::AtatResp for SocketRows {}
+
+fn sockets(answer: &[u8]) -> Result<SocketRows, ()> {
+    crate::rows(answer, SocketRow::parse).map(SocketRows)
+}
+
+/// `+QISEND: <total>,<acked>,<unacked>`, in bytes since the socket was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, AtatResp)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct SendCounters {
+    /// Taken by the module.
+    #[at_arg(position = 0)]
+    pub total: u32,
+    /// Acknowledged by the peer.
+    #[at_arg(position = 1)]
+    pub acked: u32,
+    /// Not acknowledged yet.
+    #[at_arg(position = 2)]
+    pub unacked: u32,
+}
+
+/// Bytes that `AT+QIRD` returned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedData(pub heapless::Vec<u8, READ_MAX>);
+
+impl atat::AtatResp for ReceivedData {}
+
+/// Reads a whole answer, header line included, as `QuectelDigester` and other
+/// atat digesters hand it over.
+fn received(answer: &[u8]) -> Result<ReceivedData, ()> {
+    let end = answer
+        .iter()
+        .position(|b| *b == b'\n')
+        .unwrap_or(answer.len());
+    let (header, data) = answer.split_at_checked(end).ok_or(())?;
+    let mut header = Fields::of(header.trim_ascii(), "+QIRD:").ok_or(())?;
+    let len = header.number::<u16>().ok_or(())?;
+    let data = data.get(1..).unwrap_or_default();
+    let data = data.get(..usize::from(len)).ok_or(())?;
+    heapless::Vec::from_slice(data)
+        .map(ReceivedData)
+        .map_err(|_| ())
+}
+
+fn one_number(rest: &[u8]) -> bool {
+    fields::decimal(rest).is_some()
+}
+
+commands! {
+    /// `AT+QIOPEN=<ctx>,<id>,"TCP","<ip>",<port>,<local port>,<mode>`: OK at
+    /// once, `+QIOPEN: <id>,<err>` within 150 s.
+    "+QIOPEN", 5_000 ms, Expect::CODE, NoResponse => struct Open {
+        /// Context id.
+        context: u8 = 0,
+        /// Connect id, 0 to 11.
+        id: u8 = 1,
+        /// Service type.
+        service: Service = 2,
+        /// Remote address. Names are resolved beforehand.
+        remote: QuotedAddress = 3,
+        /// Remote port.
+        remote_port: u16 = 4,
+        /// Local port, 0 for any.
+        local_port: u16 = 5,
+        /// Access mode.
+        mode: AccessMode = 6,
+    };
+    /// `AT+QICLOSE=<id>,<timeout>`: blocks the AT channel until the peer has
+    /// acknowledged or `timeout` seconds are over; 0 aborts at once. OK for
+    /// an id that is not open, too.
+    "+QICLOSE", 10_000 ms, Expect::CODE, NoResponse => struct Close {
+        /// Connect id.
+        id: u8 = 0,
+        /// Seconds.
+        timeout: u16 = 1,
+    };
+    /// `AT+QISTATE?`: all sockets, a row each.
+    "+QISTATE?", 300 ms, Expect::lines("+QISTATE:"), SocketRows [sockets] => struct GetSockets;
+    /// `AT+QISTATE=1,<id>`: one socket; no row if the id is free.
+    "+QISTATE", 300 ms, Expect::lines("+QISTATE:"), SocketRows [sockets] => struct GetSocket {
+        /// 1: ask by connect id.
+        query: u8 = 0,
+        /// Connect id.
+        id: u8 = 1,
+    };
+    /// `AT+QISEND=<id>,<n>`: prompt, n bytes, `SEND OK` or `SEND FAIL`.
+    "+QISEND", 120_000 ms, Expect { body: Body::Prompt, ..Expect::CODE }, NoResponse => struct Send {
+        /// Connect id.
+        id: u8 = 0,
+        /// Bytes to come, 1 to 1460.
+        len: u16 = 1,
+    };
+    /// `AT+QISEND=<id>,0`: the counters of sent bytes.
+    "+QISEND", 300 ms, Expect::lines("+QISEND:"), SendCounters => struct GetSendCounters {
+        /// Connect id.
+        id: u8 = 0,
+        /// 0
+        zero: u8 = 1,
+    };
+    /// `AT+QIRD=<id>,<n>`: up to n bytes of received data.
+    "+QIRD", 5_000 ms, Expect { body: Body::Counted, shape: one_number, ..Expect::lines("+QIRD:") }, ReceivedData [received] => struct ReadData {
+        /// Connect id.
+        id: u8 = 0,
+        /// Most bytes wanted, 1 to 1500.
+        len: u16 = 1,
+    };
+}
+
+impl Open {
+    /// A TCP client in buffer mode.
+    pub const fn tcp(context: u8, id: u8, remote: SocketAddr, local_port: u16) -> Self {
+        Self {
+            context,
+            id,
+            service: Service::Tcp,
+            remote: QuotedAddress(remote.ip()),
+            remote_port: remote.port(),
+            local_port,
+            mode: AccessMode::Buffer,
+        }
+    }
+}

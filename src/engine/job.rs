@@ -1,0 +1,396 @@
+//! The outstanding AT transaction: what was sent, how long it may take, and
+//! what its answer does.
+
+use atat::AtatCmd;
+use quectel_at_commands::{
+    ResultCode, dns, general, network,
+    network::Domain,
+    pdp, settings, sim,
+    tcp::{self, ModuleState, SendCounters, SocketRow},
+};
+
+use super::{Engine, Fault, World, setup::Step};
+use crate::{
+    config::Config,
+    slot::{AskState, Opening, Sock},
+    state::SocketState,
+};
+
+/// One AT transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Job {
+    /// A step of the set-up.
+    Setup(Step),
+    /// `AT+QIDNSGIP`
+    Resolve,
+    /// `AT+QIOPEN` for a slot.
+    Open { slot: usize, id: u8 },
+    /// `AT+QISEND`: the first `len` bytes of the slot's transmit ring belong
+    /// to it until its final code.
+    Send {
+        slot: usize,
+        id: u8,
+        len: u16,
+        /// Bytes of the payload already transmitted; `None` before the prompt.
+        sent: Option<u16>,
+    },
+    /// `AT+QIRD`
+    Read {
+        slot: usize,
+        id: u8,
+        len: u16,
+        /// What the header announced.
+        announced: Option<usize>,
+        /// The socket failed meanwhile: the bytes are counted and dropped.
+        discard: bool,
+    },
+    /// `AT+QISEND=<id>,0`
+    Counters {
+        slot: usize,
+        id: u8,
+        answer: Option<SendCounters>,
+    },
+    /// `AT+QISTATE=1,<id>`
+    AskState {
+        slot: usize,
+        id: u8,
+        why: AskState,
+        answer: Option<ModuleState>,
+    },
+    /// `AT+QICLOSE` of a slot's connection.
+    Close { slot: usize, id: u8, timeout: u16 },
+    /// `AT+QICLOSE=<id>,0` of an id that no slot holds.
+    Discard { id: u8 },
+}
+
+impl Job {
+    /// The slot that must not be given to someone else meanwhile.
+    pub(super) fn slot(&self) -> Option<usize> {
+        match *self {
+            Self::Open { slot, .. }
+            | Self::Send { slot, .. }
+            | Self::Read { slot, .. }
+            | Self::Counters { slot, .. }
+            | Self::AskState { slot, .. }
+            | Self::Close { slot, .. } => Some(slot),
+            Self::Setup(_) | Self::Resolve | Self::Discard { .. } => None,
+        }
+    }
+}
+
+/// A [`Job`] and its clock.
+#[derive(Debug)]
+pub(super) struct Outstanding {
+    pub(super) job: Job,
+    /// Longest time for the answer in milliseconds.
+    limit: u32,
+    pub(super) deadline: u64,
+    /// When its last byte was transmitted.
+    pub(super) since: u64,
+}
+
+/// Longest time for transmitting a command, in milliseconds: 384 bytes at
+/// 4800 baud take less than a second, the rest is for flow control.
+const TRANSMIT_MS: u64 = 10_000;
+
+impl Outstanding {
+    fn new(job: Job, limit: u32, now: u64) -> Self {
+        Self {
+            job,
+            limit,
+            deadline: now.saturating_add(TRANSMIT_MS),
+            since: now,
+        }
+    }
+
+    fn restart(&mut self, now: u64, limit: u32) {
+        self.deadline = now.saturating_add(u64::from(limit));
+    }
+
+    /// Bytes came in. Inside a payload that restarts the clock.
+    pub(super) fn heard(&mut self, now: u64, config: &Config<'_>) {
+        if let Job::Read {
+            announced: Some(_), ..
+        } = self.job
+        {
+            self.restart(now, config.family.stall_ms);
+        }
+    }
+}
+
+impl Engine<'_> {
+    /// Puts the job's command on the line.
+    pub(super) fn start(&mut self, job: Job, now: u64) {
+        let Self { wire, world } = self;
+        let config = &world.config;
+        let limit = match job {
+            Job::Setup(step) => match step {
+                Step::Attention => wire.command(&general::Attention {}, 0),
+                Step::EchoOff => wire.command(&general::EchoOff {}, 0),
+                Step::ErrorFormat => wire.command(&general::SetErrorFormat { format: 1 }, 0),
+                Step::PayloadEcho => wire.command(&settings::SetPayloadEcho { echo: 0 }, 0),
+                Step::Identify => wire.command(&general::Identify {}, 0),
+                Step::Leftovers => wire.command(&tcp::GetSockets {}, 0),
+                Step::Sim => wire.command(&sim::GetSimState {}, 0),
+                Step::Registration(Domain::Eps) => wire.command(&network::GetEpsRegistration {}, 0),
+                Step::Registration(Domain::PacketSwitched) => {
+                    wire.command(&network::GetPacketRegistration {}, 0)
+                }
+                Step::Registration(Domain::CircuitSwitched) => {
+                    wire.command(&network::GetCircuitRegistration {}, 0)
+                }
+                Step::Configure => wire.command(
+                    &pdp::ConfigureContext {
+                        context: config.context,
+                        kind: config.context_type,
+                        apn: config.apn,
+                        user: config.user,
+                        password: config.password,
+                        authentication: config.authentication,
+                    },
+                    0,
+                ),
+                Step::Activate => {
+                    let context = config.context;
+                    wire.command(&pdp::ActivateContext { context }, 0)
+                }
+                Step::CheckActive => wire.command(&pdp::GetActiveContexts {}, 0),
+                Step::Deactivate => {
+                    let context = config.context;
+                    wire.command(&pdp::DeactivateContext { context }, 0)
+                }
+                // Nothing to send: never asked for.
+                Step::CloseLeftovers | Step::Up => None,
+            },
+            Job::Resolve => world.dns.name().and_then(|name| {
+                let context = config.context;
+                wire.command(&dns::Resolve { context, name }, 0)
+            }),
+            Job::Open { slot, id } => world
+                .slots
+                .get(slot)
+                .and_then(|slot| slot.sock.remote)
+                .and_then(|to| wire.command(&tcp::Open::tcp(config.context, id, to, 0), 0)),
+            Job::Send { id, len, .. } => wire.command(&tcp::Send { id, len }, 0),
+            Job::Read { id, len, .. } => wire.command(&tcp::ReadData { id, len }, usize::from(len)),
+            Job::Counters { id, .. } => wire.command(&tcp::GetSendCounters { id, zero: 0 }, 0),
+            Job::AskState { id, .. } => wire.command(&tcp::GetSocket { query: 1, id }, 0),
+            Job::Close { id, timeout, .. } => {
+                wire.command(&tcp::Close { id, timeout }, 0).map(|least| {
+                    least.max(
+                        u32::from(timeout)
+                            .saturating_mul(1_000)
+                            .saturating_add(5_000),
+                    )
+                })
+            }
+            Job::Discard { id } => wire.command(&tcp::Close { id, timeout: 0 }, 0),
+        };
+        match limit {
+            Some(limit) => {
+                world.started(job, now);
+                world.job = Some(Outstanding::new(job, limit, now));
+            }
+            // Every command fits its buffer, which a test shows.
+            None => self.give_up(Fault::Internal, now),
+        }
+    }
+}
+
+impl World<'_> {
+    pub(super) fn sock(&mut self, slot: usize) -> Option<&mut Sock> {
+        self.slots.get_mut(slot).map(|slot| &mut slot.sock)
+    }
+
+    /// What changes as soon as a command is on its way.
+    fn started(&mut self, job: Job, now: u64) {
+        match job {
+            Job::Resolve => self.dns.asked(now),
+            Job::Open { slot, id } => {
+                self.ids.take(id);
+                if let Some(slot) = self.slots.get_mut(slot) {
+                    slot.rx.clear();
+                    slot.tx.clear();
+                    slot.sock.id = Some(id);
+                    slot.sock.opening = Opening::Running { since: now };
+                }
+            }
+            Job::Read { slot, .. } => {
+                if let Some(sock) = self.sock(slot) {
+                    sock.data_ready = false;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The last byte of the command has been transmitted: its time runs.
+    pub(super) fn command_sent(&mut self, now: u64) {
+        let prompt_ms = self.config.family.prompt_ms;
+        let Some(outstanding) = &mut self.job else {
+            return;
+        };
+        outstanding.since = now;
+        let limit = match outstanding.job {
+            Job::Send { .. } => prompt_ms,
+            _ => outstanding.limit,
+        };
+        outstanding.restart(now, limit);
+        if let Job::Close { slot, timeout, .. } = outstanding.job
+            && let Some(sock) = self.sock(slot)
+            && timeout > 0
+        {
+            sock.state = match sock.state {
+                SocketState::CloseWait => SocketState::LastAck,
+                SocketState::Established => SocketState::FinWait1,
+                other => other,
+            };
+        }
+    }
+
+    /// Payload that can be transmitted now.
+    pub(super) fn payload(&self) -> &[u8] {
+        let Some(Outstanding {
+            job:
+                Job::Send {
+                    slot,
+                    len,
+                    sent: Some(sent),
+                    ..
+                },
+            ..
+        }) = &self.job
+        else {
+            return &[];
+        };
+        let left = usize::from(len.saturating_sub(*sent));
+        let chunk = self
+            .slots
+            .get(*slot)
+            .map_or(&[][..], |slot| slot.tx.chunk(usize::from(*sent)));
+        chunk.get(..left.min(chunk.len())).unwrap_or_default()
+    }
+
+    pub(super) fn payload_sent(&mut self, now: u64, n: usize) {
+        let Some(outstanding) = &mut self.job else {
+            return;
+        };
+        if let Job::Send {
+            len,
+            sent: Some(sent),
+            ..
+        } = &mut outstanding.job
+        {
+            *sent = usize::from(*sent).saturating_add(n).min(usize::from(*len)) as u16;
+            outstanding.restart(now, outstanding.limit);
+        }
+    }
+
+    pub(super) fn prompted(&mut self, now: u64) {
+        if let Some(outstanding) = &mut self.job
+            && let Job::Send { sent, .. } = &mut outstanding.job
+        {
+            *sent = Some(0);
+            outstanding.restart(now, outstanding.limit);
+        }
+    }
+
+    pub(super) fn info(&mut self, line: &[u8]) {
+        let Some(outstanding) = &mut self.job else {
+            return;
+        };
+        match &mut outstanding.job {
+            Job::Setup(step) => {
+                let step = *step;
+                self.setup_info(step, line);
+            }
+            Job::Counters { id, answer, .. } => {
+                *answer = tcp::GetSendCounters { id: *id, zero: 0 }
+                    .parse(Ok(line))
+                    .ok();
+            }
+            Job::AskState { id, answer, .. } => {
+                if let Some(row) = SocketRow::parse(line).filter(|row| row.id == *id) {
+                    *answer = Some(row.state);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn header(&mut self, n: usize) {
+        if let Some(outstanding) = &mut self.job
+            && let Job::Read { announced, .. } = &mut outstanding.job
+        {
+            *announced = Some(n);
+        }
+    }
+
+    /// Payload of a read goes behind the readable bytes of the ring, where
+    /// room was kept for it. If there is none the trailer will find no
+    /// matching count, and nothing is delivered.
+    pub(super) fn payload_received(&mut self, bytes: &[u8]) {
+        let Some(Outstanding {
+            job: Job::Read { slot, discard, .. },
+            ..
+        }) = &mut self.job
+        else {
+            return;
+        };
+        if !*discard {
+            let fits = self
+                .slots
+                .get_mut(*slot)
+                .is_some_and(|slot| slot.rx.push_pending(bytes));
+            *discard = !fits;
+        }
+    }
+
+    /// The outstanding command is answered.
+    pub(super) fn finish(&mut self, code: ResultCode, now: u64) {
+        let Some(Outstanding { job, since, .. }) = self.job.take() else {
+            return;
+        };
+        match job {
+            Job::Setup(step) => self.setup_finished(step, code, now),
+            Job::Resolve => {
+                if code.is_error() {
+                    self.dns.refused(now);
+                }
+            }
+            Job::Open { slot, id } => self.open_answered(slot, id, code),
+            Job::Send {
+                slot, len, sent, ..
+            } => self.sent(slot, len, sent, code, now),
+            Job::Read {
+                slot,
+                announced,
+                discard,
+                ..
+            } => {
+                self.read(slot, announced, discard, code, now);
+            }
+            Job::Counters { slot, answer, .. } => self.counted(slot, answer, now),
+            Job::AskState {
+                slot,
+                id,
+                why,
+                answer,
+            } => {
+                if code == ResultCode::Ok {
+                    self.state_told(slot, id, why, answer, now);
+                } else if let Some(sock) = self.sock(slot) {
+                    sock.back_off(now);
+                }
+            }
+            Job::Close { slot, id, timeout } => {
+                let in_time = now.saturating_sub(since) < u64::from(timeout).saturating_mul(1_000);
+                self.close_answered(slot, id, timeout > 0 && in_time, code, now);
+            }
+            Job::Discard { id } => self.ids.free(id),
+        }
+        if let Some(slot) = job.slot() {
+            self.job_ended(slot);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The engine: bytes and the time go in, bytes and the next wake-up time
+//! come out. It touches no UART, no clock and no executor.
+//!
+//! ```text
+//! rx ─► Framer ─► Token ─► World::on ─► socket table, network state
+//! tx ◄─ outstanding job ◄─ poll ◄─ World::next_job: whose turn is it
+//! ```
+//!
+//! One AT transaction runs at a time. [`Wire`] holds the bytes, [`World`]
+//! everything else, so that a token borrowed from the one can be handed to
+//! the other.
+
+mod dns;
+mod job;
+mod setup;
+mod sockets;
+mod trouble;
+mod turns;
+
+use quectel_at_commands::{Command, Framer, LONGEST, Token, Urc};
+
+pub use self::dns::Addresses;
+pub use self::setup::{ModuleInfo, Network};
+pub use self::trouble::Fault;
+use self::{
+    dns::Dns,
+    job::{Job, Outstanding},
+    sockets::Ids,
+};
+use crate::{config::Config, slot::Slot};
+
+/// Most slots of an engine; no family has more than 12 connect ids.
+pub const SLOTS: usize = 64;
+
+/// Drives one module. See the [module documentation](self).
+#[derive(Debug)]
+pub struct Engine<'a> {
+    wire: Wire,
+    world: World<'a>,
+}
+
+/// What is on the line: the framer, and the command being transmitted.
+#[derive(Debug)]
+struct Wire {
+    framer: Framer,
+    out: [u8; LONGEST],
+    /// Length of the command in `out`, kept until it is answered: its echo
+    /// is known by it.
+    len: usize,
+    /// How much of it has been transmitted.
+    sent: usize,
+}
+
+impl Wire {
+    /// Puts a command on the line. Returns the longest time in milliseconds
+    /// that its answer may take, or `None` if it did not fit.
+    fn command<C: Command>(&mut self, command: &C, most: usize) -> Option<u32> {
+        self.len = command.render(&mut self.out).ok()?;
+        self.sent = 0;
+        self.framer.expect(C::EXPECT, most);
+        Some(C::MAX_TIMEOUT_MS)
+    }
+
+    /// The outstanding command is answered or given up.
+    fn release(&mut self) {
+        self.framer.release();
+        (self.len, self.sent) = (0, 0);
+    }
+
+    fn unsent(&self) -> &[u8] {
+        self.out.get(self.sent..self.len).unwrap_or_default()
+    }
+}
+
+/// Everything but the bytes on the line.
+#[derive(Debug)]
+struct World<'a> {
+    slots: &'a mut [Slot<'a>],
+    config: Config<'a>,
+    job: Option<Outstanding>,
+    ids: Ids,
+    dns: Dns,
+    network: Network,
+    fault: Option<Fault>,
+    /// Whose turn it is next; `slots.len()` is the turn shared by all but
+    /// reads and sends.
+    turn: usize,
+    /// Who in the shared turn comes next.
+    shared_turn: usize,
+    counters: Counters,
+}
+
+/// What the line has carried that nothing waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Counters {
+    /// Lines that were neither an answer nor a known URC.
+    pub unknown_lines: u32,
+    /// Lines too long to be kept.
+    pub long_lines: u32,
+    /// URCs.
+    pub urcs: u32,
+}
+
+impl<'a> Engine<'a> {
+    /// An engine over these slots. At most [`SLOTS`] are used.
+    ///
+    /// ```
+    /// use quectel_sockets::{Config, Engine, Slot};
+    /// let (mut rx, mut tx) = ([0; 1500], [0; 1460]);
+    /// let mut slots = [Slot::new(&mut rx, &mut tx)];
+    /// let mut engine = Engine::new(&mut slots, Config::default());
+    /// engine.poll(0);
+    /// assert_eq!(engine.tx(), b"AT\r");
+    /// ```
+    pub fn new(slots: &'a mut [Slot<'a>], config: Config<'a>) -> Self {
+        let count = slots.len().min(SLOTS);
+        Self {
+            wire: Wire {
+                framer: Framer::new(config.family.trailer),
+                out: [0; LONGEST],
+                len: 0,
+                sent: 0,
+            },
+            world: World {
+                slots: slots.get_mut(..count).unwrap_or_default(),
+                ids: Ids::new(config.family.sockets),
+                network: Network::new(),
+                config,
+                job: None,
+                dns: Dns::default(),
+                fault: None,
+                turn: 0,
+                shared_turn: 0,
+                counters: Counters::default(),
+            },
+        }
+    }
+
+    /// Takes bytes that the module has sent. `now` is in milliseconds, from
+    /// any start. Call [`poll`](Self::poll) afterwards.
+    pub fn rx(&mut self, now: u64, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            // The framer takes at least one byte a call.
+            let Self { wire, world } = self;
+            let sent = wire.out.get(..wire.len).unwrap_or_default();
+            let (taken, token) = wire.framer.next(sent, rest);
+            let release = token.is_some_and(|token| world.on(token, now));
+            if release {
+                wire.release();
+            }
+            rest = rest.get(taken.max(1)..).unwrap_or_default();
+            if let Some(outstanding) = &mut world.job {
+                outstanding.heard(now, &world.config);
+            }
+        }
+    }
+
+    /// The bytes to transmit next; empty if there are none.
+    pub fn tx(&self) -> &[u8] {
+        let command = self.wire.unsent();
+        if command.is_empty() {
+            self.world.payload()
+        } else {
+            command
+        }
+    }
+
+    /// The first `n` bytes of [`tx`](Self::tx) have been handed to the UART.
+    pub fn tx_done(&mut self, now: u64, n: usize) {
+        let command = self.wire.unsent().len();
+        if command > 0 {
+            self.wire.sent += n.min(command);
+            if n >= command {
+                self.world.command_sent(now);
+            }
+        } else {
+            self.world.payload_sent(now, n);
+        }
+    }
+
+    /// Does what is due: time-outs, and the next command if the line is free.
+    /// Bounded work; call it after [`rx`](Self::rx), after a socket call and
+    /// at [`wake_at`](Self::wake_at).
+    pub fn poll(&mut self, now: u64) {
+        self.world.expire(now);
+        if self.world.fault.is_some() {
+            return;
+        }
+        if let Some(outstanding) = &self.world.job {
+            if now >= outstanding.deadline {
+                self.line_lost(now);
+            }
+            return;
+        }
+        if let Some(job) = self.world.next_job(now) {
+            self.start(job, now);
+        }
+    }
+
+    /// When [`poll`](Self::poll) has to be called next if nothing else
+    /// happens, in milliseconds; `None` if not at all.
+    pub fn wake_at(&self, now: u64) -> Option<u64> {
+        self.world.wake_at(now)
+    }
+
+    /// What the line has carried that nothing waited for.
+    pub fn counters(&self) -> Counters {
+        self.world.counters
+    }
+}
+
+impl World<'_> {
+    /// Takes one token. Returns whether the outstanding command has ended.
+    fn on(&mut self, token: Token<'_>, now: u64) -> bool {
+        match token {
+            Token::Echo => {}
+            Token::Prompt => self.prompted(now),
+            Token::Info(line) => self.info(line),
+            Token::Header(n) => self.header(n),
+            Token::Payload(bytes) => self.payload_received(bytes),
+            Token::Final(code) => {
+                self.finish(code, now);
+                return true;
+            }
+            Token::Urc(urc) => {
+                self.counters.urcs = self.counters.urcs.wrapping_add(1);
+                return self.urc(urc, now);
+            }
+            Token::Unknown(_) => {
+                self.counters.unknown_lines = self.counters.unknown_lines.wrapping_add(1);
+            }
+            Token::TooLong => {
+                self.counters.long_lines = self.counters.long_lines.wrapping_add(1);
+            }
+            Token::Broken(_) => {
+                self.damaged(now);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Returns whether the outstanding command will not be answered any more.
+    fn urc(&mut self, urc: Urc, now: u64) -> bool {
+        match urc {
+            Urc::Ready => {
+                self.restarted(now);
+                return true;
+            }
+            Urc::ContextLost { context } => self.context_lost(context, now),
+            Urc::Open { id, error } => self.opened(id, error, now),
+            Urc::Received { id } => self.data_arrived(id, now),
+            Urc::Closed { id } => self.peer_closed(id),
+            Urc::Incoming { id, .. } => self.ids.refuse(id),
+            Urc::DnsCount { count, .. } => self.dns.count(count, now),
+            Urc::DnsAddress(address) => self.dns.address(address, now),
+            Urc::DnsFailed(error) => self.dns.failed(error, now),
+            Urc::PoweredDown
+            | Urc::Functionality(_)
+            | Urc::Sim(_)
+            | Urc::Registration(..)
+            | Urc::Notice
+            | Urc::IncomingFull => {}
+        }
+        false
+    }
+}

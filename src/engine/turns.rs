@@ -1,0 +1,245 @@
+//! Whose turn it is: round robin over the sockets, a turn being one read or
+//! one send, alternating; everything else shares one turn a round. So a
+//! flood on one socket starves neither the others nor the opens.
+
+use super::{World, job::Job};
+use crate::{
+    slot::{AskState, Opening},
+    state::SocketState,
+};
+
+impl World<'_> {
+    /// The next transaction, if one is due. The line is free.
+    pub(super) fn next_job(&mut self, now: u64) -> Option<Job> {
+        if let Some(job) = self.setup_job(now) {
+            return Some(job);
+        }
+        let positions = self.slots.len() + 1;
+        for _ in 0..positions {
+            let turn = self.turn;
+            self.turn = (turn + 1) % positions;
+            let job = if turn < self.slots.len() {
+                self.data_job(turn, now)
+            } else {
+                self.shared_job(now)
+            };
+            if job.is_some() {
+                return job;
+            }
+        }
+        None
+    }
+
+    /// A read or a send of this slot; which one goes first alternates.
+    fn data_job(&mut self, slot: usize, now: u64) -> Option<Job> {
+        let first_read = !self.slots.get(slot)?.sock.read_last;
+        let job = if first_read {
+            self.read_job(slot, now)
+                .or_else(|| self.send_job(slot, now))
+        } else {
+            self.send_job(slot, now)
+                .or_else(|| self.read_job(slot, now))
+        }?;
+        let sock = self.sock(slot)?;
+        sock.read_last = matches!(job, Job::Read { .. });
+        Some(job)
+    }
+
+    fn read_job(&self, slot: usize, now: u64) -> Option<Job> {
+        let entry = self.slots.get(slot)?;
+        let sock = &entry.sock;
+        if !sock.reads() || !sock.data_ready || sock.released || now < sock.retry_at {
+            return None;
+        }
+        // A read for a few bytes costs as much as one for many: wait until
+        // half of the most is free, or of the ring.
+        let most = usize::from(self.config.family.read_max).min(entry.rx.capacity());
+        let len = entry.rx.free().min(most);
+        if len == 0 || len < most / 2 {
+            return None;
+        }
+        Some(Job::Read {
+            slot,
+            id: sock.id?,
+            len: u16::try_from(len).ok()?,
+            announced: None,
+            discard: false,
+        })
+    }
+
+    fn send_job(&self, slot: usize, now: u64) -> Option<Job> {
+        let entry = self.slots.get(slot)?;
+        let sock = &entry.sock;
+        let open = sock.state == SocketState::Established && !sock.abort;
+        let lingers = !sock.close_wanted || now < sock.linger_until;
+        if !open
+            || !lingers
+            || entry.tx.is_empty()
+            || now < sock.retry_at
+            || sock.in_doubt.is_some()
+        {
+            return None;
+        }
+        let len = entry.tx.len().min(usize::from(self.config.family.send_max));
+        Some(Job::Send {
+            slot,
+            id: sock.id?,
+            len: u16::try_from(len).ok()?,
+            sent: None,
+        })
+    }
+
+    /// Look-ups, ids to be closed, and per slot: opens, closes, questions.
+    fn shared_job(&mut self, now: u64) -> Option<Job> {
+        let positions = self.slots.len() + 2;
+        for _ in 0..positions {
+            let turn = self.shared_turn;
+            self.shared_turn = (turn + 1) % positions;
+            let job = if let Some(slot) = turn.checked_sub(2) {
+                self.slot_job(slot, now)
+            } else if turn == 0 {
+                self.dns.is_due(now).then_some(Job::Resolve)
+            } else {
+                self.ids.to_discard().map(|id| Job::Discard { id })
+            };
+            if job.is_some() {
+                return job;
+            }
+        }
+        None
+    }
+
+    fn slot_job(&mut self, slot: usize, now: u64) -> Option<Job> {
+        let up = self.network.is_up();
+        let others = self.others_open(slot);
+        let opening = self.opens_running() < self.config.family.opens_in_flight;
+        let family = self.config.family;
+        let entry = self.slots.get(slot)?;
+        let sock = &entry.sock;
+        if now < sock.retry_at {
+            return None;
+        }
+        if sock.opening == Opening::Wanted {
+            let id = (up && opening)
+                .then(|| self.ids.least_recently_used())
+                .flatten()?;
+            return Some(Job::Open { slot, id });
+        }
+        let id = sock.id?;
+        if sock.in_doubt.is_some() {
+            return Some(Job::Counters {
+                slot,
+                id,
+                answer: None,
+            });
+        }
+        if let Some(why) = sock.ask_state {
+            return Some(Job::AskState {
+                slot,
+                id,
+                why,
+                answer: None,
+            });
+        }
+        if !sock.close_wanted {
+            return None;
+        }
+        match sock.state {
+            SocketState::CloseWait | SocketState::Established => {}
+            _ => return None,
+        }
+        let gives_up = sock.abort || now >= sock.linger_until;
+        if sock.state == SocketState::Established && !gives_up {
+            if !entry.tx.is_empty() {
+                return None;
+            }
+            if sock.sent_total > 0 && !sock.acked {
+                return Some(Job::Counters {
+                    slot,
+                    id,
+                    answer: None,
+                });
+            }
+        }
+        let timeout = match (gives_up, others) {
+            (true, _) => 0,
+            (false, true) => family.close_shared_s,
+            (false, false) => family.close_s,
+        };
+        Some(Job::Close { slot, id, timeout })
+    }
+
+    /// Whether another socket would be held up by a blocking close.
+    fn others_open(&self, slot: usize) -> bool {
+        let mut others = self.slots.iter().enumerate().filter(|(at, _)| *at != slot);
+        others.any(|(_, other)| other.sock.id.is_some() || other.sock.opening == Opening::Wanted)
+    }
+
+    fn opens_running(&self) -> u8 {
+        let running = self
+            .slots
+            .iter()
+            .filter(|slot| matches!(slot.sock.opening, Opening::Running { .. }));
+        u8::try_from(running.count()).unwrap_or(u8::MAX)
+    }
+
+    /// What happens by the passing of time alone.
+    pub(super) fn expire(&mut self, now: u64) {
+        self.dns.expire(now);
+        for at in 0..self.slots.len() {
+            let Some(sock) = self.sock(at) else {
+                return;
+            };
+            if sock.state == SocketState::TimeWait && now >= sock.time_wait_until {
+                sock.state = SocketState::Closed;
+                self.free_if_done(at);
+            } else if self.open_until(at).is_some_and(|until| now >= until) {
+                self.open_expired(at);
+            } else {
+                self.look_if_due(at, now);
+            }
+        }
+    }
+
+    /// A URC may have been lost: look at the socket now and then.
+    fn look_if_due(&mut self, slot: usize, now: u64) {
+        let (step, most) = (self.config.look_ms, self.config.look_max_ms);
+        let Some(sock) = self.sock(slot) else {
+            return;
+        };
+        let looks =
+            matches!(sock.state, SocketState::Established | SocketState::SynSent) && !sock.released;
+        if step == 0 || !looks || now < sock.look_at {
+            return;
+        }
+        sock.look_step = sock.look_step.saturating_mul(2).clamp(step, most.max(step));
+        sock.look_at = now.saturating_add(u64::from(sock.look_step));
+        sock.data_ready |= sock.state == SocketState::Established;
+        sock.ask_state.get_or_insert(AskState::Look);
+    }
+
+    /// See [`Engine::wake_at`](super::Engine::wake_at).
+    pub(super) fn wake_at(&self, now: u64) -> Option<u64> {
+        let slots = self.slots.iter().enumerate().flat_map(|(at, slot)| {
+            let sock = &slot.sock;
+            let time_wait = (sock.state == SocketState::TimeWait).then_some(sock.time_wait_until);
+            let looks = self.config.look_ms > 0
+                && matches!(sock.state, SocketState::Established | SocketState::SynSent);
+            let free = self.job.is_none();
+            [
+                time_wait,
+                self.open_until(at),
+                looks.then_some(sock.look_at),
+                (free && sock.used).then_some(sock.retry_at),
+                (free && sock.close_wanted).then_some(sock.linger_until),
+            ]
+        });
+        let deadline = self.job.as_ref().map(|outstanding| outstanding.deadline);
+        let setup = self.job.is_none().then(|| self.network.wake_at()).flatten();
+        slots
+            .chain([deadline, setup, self.dns.wake_at()])
+            .flatten()
+            .filter(|at| *at > now)
+            .min()
+    }
+}

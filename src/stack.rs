@@ -1,0 +1,193 @@
+//! An engine joined to a serial line and a clock: what the blocking faces
+//! stand on.
+
+use core::cell::{Cell, RefCell, RefMut};
+
+use embedded_io::{Read, ReadReady, Write, WriteReady};
+
+use crate::{
+    config::Config,
+    engine::{Counters, Engine, Fault, ModuleInfo},
+    slot::{Handle, Slot},
+    socket::Error,
+};
+
+/// A serial line and a clock.
+///
+/// `read` and `write` are only called after `read_ready` and `write_ready`
+/// said yes. An error of any of the four ends the stack: every socket fails.
+pub trait Port: Read + ReadReady + Write + WriteReady {
+    /// Milliseconds since any fixed moment; never goes back.
+    fn now(&mut self) -> u64;
+
+    /// Waits until the time `at`, or until bytes can be read, or shorter.
+    /// On a microcontroller: sleep until the next interrupt.
+    fn idle_until(&mut self, at: u64);
+}
+
+/// Bytes read in one go. The rest waits in the UART's own buffer.
+const CHUNK: usize = 64;
+/// Chunks handled in one step, so that a step is bounded.
+const CHUNKS: usize = 32;
+
+/// Several sockets on one module. Every call borrows the stack for one step
+/// and never while it waits, so any number of sockets can be in use.
+#[derive(Debug)]
+pub struct Stack<'a, P: Port> {
+    core: RefCell<Core<'a, P>>,
+    /// Sockets that were dropped and wait for the next step: a bit a slot,
+    /// for even and odd generations, so that the drop of a stale handle does
+    /// not touch the slot's next owner.
+    dropped: Cell<[u64; 2]>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Core<'a, P> {
+    pub(crate) engine: Engine<'a>,
+    pub(crate) port: P,
+}
+
+impl<'a, P: Port> Stack<'a, P> {
+    /// A stack for the module at `port`. Nothing is sent until the first
+    /// call.
+    pub fn new(port: P, slots: &'a mut [Slot<'a>], config: Config<'a>) -> Self {
+        Self {
+            core: RefCell::new(Core {
+                engine: Engine::new(slots, config),
+                port,
+            }),
+            dropped: Cell::default(),
+        }
+    }
+
+    /// Lets the engine do what is due. Never waits. To be called now and
+    /// then while no socket call runs.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] from inside another call on this stack.
+    pub fn poll(&self) -> Result<(), Error> {
+        self.step().map(drop)
+    }
+
+    /// Polls until `done` or until `ms` milliseconds are over; returns
+    /// whether it was `done`.
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    pub fn poll_until(&self, ms: u64, mut done: impl FnMut() -> bool) -> Result<bool, Error> {
+        let deadline = self.now()?.saturating_add(ms);
+        loop {
+            let now = self.step()?;
+            if done() {
+                return Ok(true);
+            }
+            if now >= deadline {
+                return Ok(false);
+            }
+            self.idle(deadline)?;
+        }
+    }
+
+    /// Why the stack has stopped, if it has.
+    ///
+    /// # Errors
+    /// [`Error::Busy`]
+    pub fn fault(&self) -> Result<Option<Fault>, Error> {
+        Ok(self.core()?.engine.fault())
+    }
+
+    /// What the line has carried that nothing waited for.
+    ///
+    /// # Errors
+    /// [`Error::Busy`]
+    pub fn counters(&self) -> Result<Counters, Error> {
+        Ok(self.core()?.engine.counters())
+    }
+
+    /// What the module said of itself; empty until it was asked.
+    ///
+    /// # Errors
+    /// [`Error::Busy`]
+    pub fn module_info(&self) -> Result<ModuleInfo, Error> {
+        Ok(self.core()?.engine.network().info().clone())
+    }
+
+    /// Gives the port back and forgets the sockets.
+    pub fn into_port(self) -> P {
+        self.core.into_inner().port
+    }
+
+    pub(crate) fn core(&self) -> Result<RefMut<'_, Core<'a, P>>, Error> {
+        self.core.try_borrow_mut().map_err(|_| Error::Busy)
+    }
+
+    pub(crate) fn now(&self) -> Result<u64, Error> {
+        Ok(self.core()?.port.now())
+    }
+
+    /// Moves bytes both ways and polls; returns the time.
+    pub(crate) fn step(&self) -> Result<u64, Error> {
+        let mut core = self.core()?;
+        let now = core.port.now();
+        core.engine.release_dropped(now, self.dropped.take());
+        core.step(now);
+        Ok(now)
+    }
+
+    /// Waits until something can have changed, `deadline` at the latest.
+    pub(crate) fn idle(&self, deadline: u64) -> Result<(), Error> {
+        let mut core = self.core()?;
+        let now = core.port.now();
+        if core.engine.tx().is_empty() {
+            let at = core.engine.wake_at(now).unwrap_or(deadline).min(deadline);
+            core.port.idle_until(at);
+        } else if matches!(core.port.write_ready(), Ok(false)) {
+            // The transmit buffer is full; it drains a byte or more a
+            // millisecond.
+            core.port.idle_until(now.saturating_add(1));
+        }
+        Ok(())
+    }
+
+    /// Called by `Drop`, possibly while the stack is borrowed.
+    pub(crate) fn drop_socket(&self, handle: Handle) {
+        let mut dropped = self.dropped.get();
+        if let Some(slots) = dropped.get_mut(usize::from(handle.generation % 2)) {
+            *slots |= 1u64.checked_shl(u32::from(handle.index)).unwrap_or(0);
+        }
+        self.dropped.set(dropped);
+    }
+}
+
+impl<P: Port> Core<'_, P> {
+    fn step(&mut self, now: u64) {
+        self.engine.poll(now);
+        if self.transfer(now).is_err() {
+            self.engine.port_failed(now);
+        }
+    }
+
+    fn transfer(&mut self, now: u64) -> Result<(), P::Error> {
+        let Self { engine, port } = self;
+        let mut chunk = [0; CHUNK];
+        for _ in 0..CHUNKS {
+            let mut idle = true;
+            if port.read_ready()? {
+                let n = port.read(&mut chunk)?;
+                engine.rx(now, chunk.get(..n).unwrap_or_default());
+                engine.poll(now);
+                idle = n == 0;
+            }
+            let out = engine.tx();
+            if !out.is_empty() && port.write_ready()? {
+                let n = port.write(out)?;
+                engine.tx_done(now, n);
+                idle &= n == 0;
+            }
+            if idle {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

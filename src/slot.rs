@@ -144,6 +144,12 @@ impl Sock {
         self.strikes = 0;
     }
 
+    /// Something was heard of the socket: looks for lost URCs start over.
+    pub(crate) fn watch(&mut self, now: u64, look_ms: u32) {
+        self.look_step = look_ms;
+        self.look_at = now.saturating_add(u64::from(look_ms));
+    }
+
     /// Data can still come from the module.
     pub(crate) fn reads(&self) -> bool {
         matches!(

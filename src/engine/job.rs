@@ -208,11 +208,13 @@ impl World<'_> {
             Job::Resolve => self.dns.asked(now),
             Job::Open { slot, id } => {
                 self.ids.take(id);
+                let look_ms = self.config.look_ms;
                 if let Some(slot) = self.slots.get_mut(slot) {
                     slot.rx.clear();
                     slot.tx.clear();
                     slot.sock.id = Some(id);
                     slot.sock.opening = Opening::Running { since: now };
+                    slot.sock.watch(now, look_ms);
                 }
             }
             Job::Read { slot, .. } => {

@@ -823,10 +823,4 @@ impl Sock {
         self.ask_state.get_or_insert(AskState::Refused);
         self.back_off(now);
     }
-
-    /// Something was heard of the socket: looks for lost URCs start over.
-    fn watch(&mut self, now: u64, look_ms: u32) {
-        self.look_step = look_ms;
-        self.look_at = now.saturating_add(u64::from(look_ms));
-    }
 }

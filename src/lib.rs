@@ -17,6 +17,7 @@
 #[cfg(test)]
 extern crate std;
 
+mod check_net;
 mod config;
 mod engine;
 mod error;
@@ -27,6 +28,7 @@ pub mod socket;
 mod stack;
 mod state;
 
+pub use check_net::CheckNetwork;
 pub use config::Config;
 pub use engine::{Addresses, Counters, Engine, Fault, ModuleInfo, Network, SLOTS};
 pub use error::{ConnectError, Failure, OpenError, RecvError, ResolveError, SendError, errno};

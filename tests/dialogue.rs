@@ -16,14 +16,20 @@ fn a_request_and_its_answer() {
     assert_eq!(d.engine.network().info().revision, "EC25EFAR02A09M4G");
 
     assert_eq!(d.engine.resolve("example.com"), Err(WouldBlock));
-    d.host(b"AT+QIDNSGIP=1,\"example.com\"\r")
-        .module(b"\r\nOK\r\n\r\n+QIURC: \"dnsgip\",0,1,300\r\n\r\n+QIURC: \"dnsgip\",\"192.0.2.20\"\r\n");
+    d.host(b"AT+QIDNSGIP=1,\"example.com\"\r").module(
+        b"\r\nOK\r\n\r\n+QIURC: \"dnsgip\",0,1,300\r\n\r\n+QIURC: \"dnsgip\",\"192.0.2.20\"\r\n",
+    );
     let addresses = d.engine.resolve("example.com").unwrap();
-    assert_eq!(addresses[..], ["192.0.2.20".parse::<std::net::IpAddr>().unwrap()]);
+    assert_eq!(
+        addresses[..],
+        ["192.0.2.20".parse::<std::net::IpAddr>().unwrap()]
+    );
 
     let socket = d.engine.socket().unwrap();
     assert_eq!(d.engine.state(socket), Some(SocketState::Closed));
-    d.engine.connect(socket, "192.0.2.20:80".parse().unwrap()).unwrap();
+    d.engine
+        .connect(socket, "192.0.2.20:80".parse().unwrap())
+        .unwrap();
     d.host(b"AT+QIOPEN=1,0,\"TCP\",\"192.0.2.20\",80,0,0\r");
     assert_eq!(d.engine.state(socket), Some(SocketState::Closed));
     d.module(b"\r\nOK\r\n");
@@ -60,7 +66,8 @@ fn a_request_and_its_answer() {
     d.module(b"\r\n+QIURC: \"closed\",0\r\n");
     assert_eq!(d.engine.state(socket), Some(SocketState::CloseWait));
     assert_eq!(d.engine.recv(socket, &mut buffer), Err(WouldBlock));
-    d.host(b"AT+QIRD=0,1500\r").module(b"\r\n+QIRD: 0\r\n\r\nOK\r\n");
+    d.host(b"AT+QIRD=0,1500\r")
+        .module(b"\r\n+QIRD: 0\r\n\r\nOK\r\n");
     assert_eq!(d.engine.recv(socket, &mut buffer), Ok(0));
 
     d.engine.shutdown(d.now, socket).unwrap();

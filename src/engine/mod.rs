@@ -20,6 +20,7 @@ mod turns;
 use quectel_at_commands::{Command, Framer, LONGEST, Token, Urc};
 
 pub use self::dns::Addresses;
+pub(crate) use self::setup::SIM_READY;
 pub use self::setup::{ModuleInfo, Network};
 pub use self::trouble::Fault;
 use self::{

@@ -109,6 +109,20 @@ impl Network {
         self.registration
     }
 
+    /// Stage and code as `checkNet` numbers them; (3, 1) when the context is
+    /// active.
+    pub fn stage(&self) -> (u8, i8) {
+        if self.is_up() {
+            (3, 1)
+        } else if self.sim != SIM_READY {
+            (1, i8::try_from(self.sim).unwrap_or(i8::MAX))
+        } else if matches!(self.registration, 1 | 5) {
+            (3, 0)
+        } else {
+            (2, self.registration)
+        }
+    }
+
     /// What the module said of itself.
     pub fn info(&self) -> &ModuleInfo {
         &self.info

@@ -8,17 +8,17 @@
 ///
 /// | state | evidence |
 /// |---|---|
-/// | [`Closed`](Self::Closed) | created but not opened; open failed; context lost; module restarted; the module has no row for it; `AT+QICLOSE` with time-out 0, or answered only at its time-out; TIME_WAIT over |
+/// | [`Closed`](Self::Closed) | created but not opened; open failed; context lost; module restarted; the module has no row for it; `AT+QICLOSE` with time-out 0, or answered only at its time-out; TIME_WAIT over (in truth still FIN_WAIT_2 if the peer has not closed) |
 /// | [`Listen`](Self::Listen) | listener opened (not offered yet) |
 /// | [`SynSent`](Self::SynSent) | `AT+QIOPEN` accepted, `+QIOPEN` not seen yet |
 /// | [`SynReceived`](Self::SynReceived) | not visible for clients |
 /// | [`Established`](Self::Established) | `+QIOPEN: <id>,0` |
-/// | [`FinWait1`](Self::FinWait1) | from the last byte of `AT+QICLOSE` until its answer |
+/// | [`FinWait1`](Self::FinWait1) | from the last byte of `AT+QICLOSE` until its answer; in truth FIN_WAIT_1, FIN_WAIT_2 or CLOSING |
 /// | [`FinWait2`](Self::FinWait2) | the module still lists the socket after that answer; else straight to TIME_WAIT |
 /// | [`CloseWait`](Self::CloseWait) | `closed` URC; FIN and RST look alike |
-/// | [`Closing`](Self::Closing) | `closed` URC after `AT+QICLOSE` was sent; in truth CLOSING or LAST_ACK |
+/// | [`Closing`](Self::Closing) | `closed` URC after `AT+QICLOSE` was sent: the two have crossed; in truth CLOSING or LAST_ACK |
 /// | [`LastAck`](Self::LastAck) | `AT+QICLOSE` sent after CLOSE_WAIT, until its answer |
-/// | [`TimeWait`](Self::TimeWait) | own close answered in time; lasts [`Family::time_wait_ms`](crate::Family::time_wait_ms) |
+/// | [`TimeWait`](Self::TimeWait) | own close answered in time; in truth FIN_WAIT_2 if the peer does not close; lasts [`Family::time_wait_ms`](crate::Family::time_wait_ms) |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]

@@ -54,9 +54,9 @@ fn a_request_and_its_answer() {
         .host(b"AT+QIRD=0,1500\r")
         .module(b"\r\n+QIRD: 5\r\nhe");
     assert_eq!(d.engine.recv(socket, &mut buffer), Err(WouldBlock));
-    d.module(b"llo\r\n\r\nOK\r");
+    d.module(b"llo\r\n\r\nOK");
     assert_eq!(d.engine.recv(socket, &mut buffer), Err(WouldBlock));
-    d.module(b"\n");
+    d.module(b"\r\n");
     assert_eq!(d.engine.recv(socket, &mut buffer), Ok(5));
     assert_eq!(&buffer[..5], b"hello");
     d.host(b"AT+QIRD=0,1500\r")

@@ -6,7 +6,7 @@ use core::net::IpAddr;
 use heapless::{String, Vec};
 use quectel_at_commands::{TcpIpError, dns::LOOKUP_MS, text::HostName};
 
-use super::Engine;
+use super::{Engine, URC_GRACE_MS};
 use crate::error::{Failure, ResolveError};
 
 /// Addresses of one name; a module reports more only rarely.
@@ -57,7 +57,7 @@ impl Dns {
     pub(super) fn asked(&mut self, now: u64) {
         self.addresses.clear();
         self.state = State::Asked {
-            until: now.saturating_add(u64::from(LOOKUP_MS)),
+            until: now.saturating_add(u64::from(LOOKUP_MS) + URC_GRACE_MS),
         };
     }
 

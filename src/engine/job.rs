@@ -93,6 +93,9 @@ pub(super) struct Outstanding {
 /// 4800 baud take less than a second, the rest is for flow control.
 const TRANSMIT_MS: u64 = 10_000;
 
+/// Added to every documented maximum for the line and the host's own delay.
+const MARGIN_MS: u32 = 1_000;
+
 impl Outstanding {
     fn new(job: Job, limit: u32, now: u64) -> Self {
         Self {
@@ -188,6 +191,7 @@ impl Engine<'_> {
         };
         match limit {
             Some(limit) => {
+                let limit = limit.saturating_add(MARGIN_MS);
                 world.started(job, now);
                 world.job = Some(Outstanding::new(job, limit, now));
             }

@@ -40,6 +40,10 @@ pub struct Engine<'a> {
     world: World<'a>,
 }
 
+/// A URC that is to come within a documented time is waited for so much
+/// longer, in milliseconds: one that comes late must not meet the next job.
+const URC_GRACE_MS: u64 = 5_000;
+
 /// What is on the line: the framer, and the command being transmitted.
 #[derive(Debug)]
 struct Wire {

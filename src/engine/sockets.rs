@@ -7,7 +7,7 @@ use quectel_at_commands::{
     tcp::{ModuleState, OPEN_MS, SendCounters},
 };
 
-use super::{Engine, World};
+use super::{Engine, URC_GRACE_MS, World};
 use crate::{
     error::{ConnectError, Failure, OpenError, RecvError, SendError},
     family::Family,
@@ -445,7 +445,9 @@ impl World<'_> {
     /// When an open must have ended, as the module's maximum says.
     pub(super) fn open_until(&self, slot: usize) -> Option<u64> {
         match self.slots.get(slot)?.sock.opening {
-            Opening::Running { since } => Some(since.saturating_add(u64::from(OPEN_MS))),
+            Opening::Running { since } => {
+                Some(since.saturating_add(u64::from(OPEN_MS) + URC_GRACE_MS))
+            }
             _ => None,
         }
     }
@@ -783,12 +785,15 @@ impl World<'_> {
             return self.free_if_done(slot);
         }
         match sock.state {
-            // The peer's FIN came first, or the close was forced.
-            SocketState::LastAck | SocketState::CloseWait | SocketState::Established => {
+            // The peer's FIN came first (a `closed` that comes after our
+            // command has crossed it), or the close was forced.
+            SocketState::LastAck
+            | SocketState::Closing
+            | SocketState::CloseWait
+            | SocketState::Established => {
                 self.closed(slot, id, SocketState::Closed, now);
             }
             _ if !in_time => self.closed(slot, id, SocketState::Closed, now),
-            SocketState::Closing => self.closed(slot, id, SocketState::TimeWait, now),
             // One look tells whether the module still has it.
             _ if !sock.released => {
                 sock.ask_state = Some(AskState::Closed);

@@ -5,7 +5,10 @@ use std::{cell::RefCell, convert::Infallible, rc::Rc};
 
 use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
 use quectel_sim::{Config, Sim};
-use quectel_sockets::{Family, Port};
+use quectel_sockets::{
+    CheckNetwork, Family, Port, Slot, Stack,
+    socket::{AF_INET, Error, IPPROTO_TCP, SOCK_STREAM, Socket},
+};
 
 /// EC25 as the simulated module has it: smoltcp's TIME_WAIT is 10 s.
 pub static EC25: Family = Family::EC25.with_time_wait(10_000);
@@ -115,4 +118,78 @@ impl Port for SimPort {
             }
         }
     }
+}
+
+/// Brings a stack of `sockets` sockets up on `port` and runs `test` on it.
+/// Rings have the size of one read and one send.
+pub fn on_stack<T>(
+    port: &SimPort,
+    sockets: usize,
+    test: impl FnOnce(&Stack<'_, SimPort>) -> T,
+) -> T {
+    let mut memory = vec![([0; 1500], [0; 1460]); sockets];
+    let mut slots: Vec<Slot> = memory
+        .iter_mut()
+        .map(|(rx, tx)| Slot::new(rx, tx))
+        .collect();
+    let stack = Stack::new(port.clone(), &mut slots, config());
+    let network = CheckNetwork::new(&stack, "test", "1");
+    assert_eq!(network.wait_network_connected(30), Ok((3, 1)));
+    test(&stack)
+}
+
+/// A TCP socket of the stack.
+pub fn tcp<'s, 'a>(stack: &'s Stack<'a, SimPort>) -> Socket<'s, 'a, SimPort> {
+    stack.socket(AF_INET, SOCK_STREAM, IPPROTO_TCP).unwrap()
+}
+
+/// Everything up to the end of the data, or the error that came instead,
+/// with what had arrived before it.
+pub fn read_to_end(socket: &mut Socket<'_, '_, SimPort>) -> (Vec<u8>, Result<(), Error>) {
+    let (mut all, mut buffer) = (Vec::new(), [0; 700]);
+    loop {
+        match socket.recv(&mut buffer) {
+            Ok(0) => return (all, Ok(())),
+            Ok(n) => all.extend(&buffer[..n]),
+            Err(error) => return (all, Err(error)),
+        }
+    }
+}
+
+/// Bytes that look random and are the same every time.
+pub fn noise(len: usize, seed: u64) -> Vec<u8> {
+    let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut next = || {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        (x >> 24) as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// A payload made of everything that a driver could take for something else.
+pub fn hostile() -> Vec<u8> {
+    let mut payload = Vec::new();
+    for text in [
+        "\r\nOK\r\n",
+        "\r\n\r\nOK\r\n",
+        "\r\n+QIURC: \"closed\",0\r\n",
+        "\r\nSEND OK\r\n",
+        "\r\n> ",
+        "> ",
+        "\r\nERROR\r\n",
+        "\r\n+QIRD: 1500\r\n",
+        "\r\n+CME ERROR: 3\r\n",
+        "\r\nRDY\r\n",
+        "\r\n+QIURC: \"pdpdeact\",1\r\n",
+        "\0\x1a\x1b\x11\x13",
+        "+++AT+CFUN=0\r",
+        "AT+QICLOSE=0\r\n",
+    ] {
+        payload.extend(text.as_bytes());
+    }
+    payload.extend(0..=255);
+    payload.extend(b"\r\n\r\nOK\r\n");
+    payload
 }

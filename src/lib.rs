@@ -1,5 +1,19 @@
 //! BSD sockets for microcontrollers on the TCP/IP stack inside a Quectel
-//! cellular module.
+//! cellular module. No allocator, no unsafe code.
+//!
+//! [`Engine`] is the driver: a state machine over bytes and time that touches
+//! no UART. [`Stack`] joins it to a [`Port`], a serial line with a clock, and
+//! offers the calls of Python's and QuecPython's `socket`: see [`socket`].
+//!
+//! # Errors and recovery
+//! - An operation's error names what failed and has an `errno()`. The socket
+//!   can be closed, and a new one opened, after every error.
+//! - [`Failure::Restarted`] and [`Failure::ContextLost`] end every connection;
+//!   bring-up starts over by itself.
+//! - [`Stack::fault`] is final: reset the module and make a new stack.
+//!
+//! # Features
+//! - `defmt`: `defmt::Format` for the public types.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -16,6 +30,11 @@
 
 #[cfg(test)]
 extern crate std;
+
+/// The programs in the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
 
 mod check_net;
 mod config;

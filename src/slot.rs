@@ -144,10 +144,23 @@ impl Sock {
         self.strikes = 0;
     }
 
+    /// As [`progress`](Self::progress), but a module whose send buffer is
+    /// full is not asked more often because data comes in.
+    pub(crate) fn read_went_well(&mut self) {
+        if self.strikes > 0 {
+            self.progress();
+        }
+    }
+
     /// Something was heard of the socket: looks for lost URCs start over.
     pub(crate) fn watch(&mut self, now: u64, look_ms: u32) {
         self.look_step = look_ms;
         self.look_at = now.saturating_add(u64::from(look_ms));
+    }
+
+    /// The module refused a command: not again before it told the state.
+    pub(crate) fn must_ask(&self) -> bool {
+        self.ask_state == Some(AskState::Refused)
     }
 
     /// Data can still come from the module.

@@ -138,6 +138,9 @@ impl<'a, P: Port> Stack<'a, P> {
     pub(crate) fn idle(&self, deadline: u64) -> Result<(), Error> {
         let mut core = self.core()?;
         let now = core.port.now();
+        // Since the last step the caller may have given the engine work, and
+        // something may have become due.
+        core.engine.poll(now);
         if core.engine.tx().is_empty() {
             let at = core.engine.wake_at(now).unwrap_or(deadline).min(deadline);
             core.port.idle_until(at);
@@ -151,6 +154,11 @@ impl<'a, P: Port> Stack<'a, P> {
 
     /// Called by `Drop`, possibly while the stack is borrowed.
     pub(crate) fn drop_socket(&self, handle: Handle) {
+        // A slot that changed hands twice has the same bit again.
+        let core = self.core.try_borrow_mut();
+        if core.is_ok_and(|mut core| core.engine.state(handle).is_none()) {
+            return;
+        }
         let mut dropped = self.dropped.get();
         if let Some(slots) = dropped.get_mut(usize::from(handle.generation % 2)) {
             *slots |= 1u64.checked_shl(u32::from(handle.index)).unwrap_or(0);

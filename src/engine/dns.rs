@@ -4,7 +4,7 @@
 use core::net::IpAddr;
 
 use heapless::{String, Vec};
-use quectel_at_commands::{TcpIpError, dns::LOOKUP_MS, text::HostName};
+use quectel_at_commands::{ResultCode, TcpIpError, dns::LOOKUP_MS, text::HostName};
 
 use super::{Engine, URC_GRACE_MS};
 use crate::error::{Failure, ResolveError};
@@ -62,10 +62,14 @@ impl Dns {
     }
 
     /// The module refused the command.
-    pub(super) fn refused(&mut self, now: u64) {
-        if matches!(self.state, State::Asked { .. }) {
-            self.end(Err(ResolveError::NotFound), now);
-        }
+    pub(super) fn refused(&mut self, code: ResultCode, now: u64) {
+        self.failed(
+            match code {
+                ResultCode::Cme(error) => TcpIpError(error.0),
+                _ => TcpIpError::DNS_FAILED,
+            },
+            now,
+        );
     }
 
     pub(super) fn count(&mut self, count: u8, now: u64) {

@@ -110,10 +110,12 @@ impl Outstanding {
         self.deadline = now.saturating_add(u64::from(limit));
     }
 
-    /// Bytes came in. Inside a payload that restarts the clock.
+    /// Bytes came in. Inside a payload that restarts the clock; where only a
+    /// lost OK is missing it must not.
     pub(super) fn heard(&mut self, now: u64, config: &Config<'_>) {
         if let Job::Read {
-            announced: Some(_), ..
+            announced: Some(1..),
+            ..
         } = self.job
         {
             self.restart(now, config.family.stall_ms);
@@ -301,10 +303,12 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn info(&mut self, line: &[u8]) {
+    pub(super) fn info(&mut self, line: &[u8], now: u64) {
         let Some(outstanding) = &mut self.job else {
             return;
         };
+        // The documented times do not count the transmission of many rows.
+        outstanding.restart(now, outstanding.limit);
         match &mut outstanding.job {
             Job::Setup(step) => {
                 let step = *step;
@@ -361,10 +365,10 @@ impl World<'_> {
             Job::Setup(step) => self.setup_finished(step, code, now),
             Job::Resolve => {
                 if code.is_error() {
-                    self.dns.refused(now);
+                    self.dns.refused(code, now);
                 }
             }
-            Job::Open { slot, id } => self.open_answered(slot, id, code),
+            Job::Open { slot, id } => self.open_answered(slot, id, code, now),
             Job::Send {
                 slot, len, sent, ..
             } => self.sent(slot, len, sent, code, now),
@@ -385,8 +389,8 @@ impl World<'_> {
             } => {
                 if code == ResultCode::Ok {
                     self.state_told(slot, id, why, answer, now);
-                } else if let Some(sock) = self.sock(slot) {
-                    sock.back_off(now);
+                } else {
+                    self.state_not_told(slot, id, why, now);
                 }
             }
             Job::Close { slot, id, timeout } => {

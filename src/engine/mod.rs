@@ -146,7 +146,7 @@ impl<'a> Engine<'a> {
     /// any start. Call [`poll`](Self::poll) afterwards.
     pub fn rx(&mut self, now: u64, bytes: &[u8]) {
         let mut rest = bytes;
-        while !rest.is_empty() {
+        while !rest.is_empty() && self.world.fault.is_none() {
             // The framer takes at least one byte a call.
             let Self { wire, world } = self;
             let sent = wire.out.get(..wire.len).unwrap_or_default();
@@ -222,7 +222,7 @@ impl World<'_> {
         match token {
             Token::Echo => {}
             Token::Prompt => self.prompted(now),
-            Token::Info(line) => self.info(line),
+            Token::Info(line) => self.info(line, now),
             Token::Header(n) => self.header(n),
             Token::Payload(bytes) => self.payload_received(bytes),
             Token::Final(code) => {

@@ -54,6 +54,8 @@ pub struct Network {
     step: Step,
     /// The step waits until then.
     not_before: u64,
+    /// An answer to something asked before the last `AT` may still come.
+    stray: bool,
     backoff: u32,
     sim: u8,
     registration: i8,
@@ -82,6 +84,7 @@ impl Network {
         Self {
             step: Step::Attention,
             not_before: 0,
+            stray: false,
             backoff: 0,
             sim: SIM_UNKNOWN,
             registration: -1,
@@ -238,8 +241,16 @@ impl World<'_> {
         let network = &mut self.network;
         let ok = code == ResultCode::Ok;
         match step {
+            // The module's list of steps was changed while this was asked.
+            _ if network.step != step => {}
             // An error means rubbish in the module's line buffer.
-            Step::Attention if !ok => network.again(step, now),
+            Step::Attention if !ok => self.attention_missed(now),
+            // Lets a second OK come to nothing: given to the next command,
+            // it would shift every answer by one.
+            Step::Attention if network.stray => {
+                network.stray = false;
+                network.again(Step::EchoOff, now.saturating_add(ATTENTION_MS));
+            }
             Step::Attention => network.go(Step::EchoOff),
             // Neither is needed: an echo is recognised, errors are read in
             // every form.
@@ -317,15 +328,19 @@ impl World<'_> {
     /// The set-up's first question was not answered: the module is off, or
     /// still starts. Asked again for ever; the caller has its own time-out.
     pub(super) fn attention_missed(&mut self, now: u64) {
+        self.network.stray = true;
         self.network
             .again(Step::Attention, now.saturating_add(ATTENTION_MS));
     }
 
-    /// Everything that the module was told is gone.
-    pub(super) fn setup_anew(&mut self) {
+    /// Everything that the module was told is gone. `asked`: a command was
+    /// outstanding, and may be answered yet: `APP RDY` comes seconds after
+    /// `RDY`.
+    pub(super) fn setup_anew(&mut self, asked: bool) {
         let info = core::mem::take(&mut self.network.info);
         self.network = Network::new();
         self.network.info = info;
+        self.network.stray = asked;
     }
 
     /// The context is gone, the rest of the set-up stands.

@@ -137,7 +137,7 @@ impl<'a> Engine<'a> {
     pub fn connect(&mut self, handle: Handle, remote: SocketAddr) -> Result<(), ConnectError> {
         let up = self.world.network.is_up();
         let lost = self.world.fault.is_some();
-        let sock = &mut self.slot(handle).ok_or(ConnectError::BadHandle)?.sock;
+        let Slot { rx, tx, sock, .. } = self.slot(handle).ok_or(ConnectError::BadHandle)?;
         if remote.port() == 0 || remote.ip().is_unspecified() {
             return Err(ConnectError::InvalidAddress);
         }
@@ -161,6 +161,9 @@ impl<'a> Engine<'a> {
         if !up {
             return Err(ConnectError::NoNetwork);
         }
+        // What an earlier connection left unread is not the new one's.
+        rx.clear();
+        tx.clear();
         *sock = Sock {
             used: true,
             opening: Opening::Wanted,
@@ -403,17 +406,12 @@ impl World<'_> {
             .job
             .as_ref()
             .and_then(|outstanding| outstanding.job.slot());
-        let free = |at: &usize| Some(*at) != busy;
-        let unused = self
-            .slots
-            .iter()
-            .position(|slot| !slot.sock.used)
-            .filter(free);
+        let mut free = self.slots.iter().enumerate();
+        let unused = free.position(|(at, slot)| !slot.sock.used && Some(at) != busy);
         unused.or_else(|| {
             let mut slots = self.slots.iter().enumerate();
             slots
-                .find(|(at, slot)| slot.sock.state == SocketState::TimeWait && free(at))
-                .map(|(at, _)| at)
+                .position(|(at, slot)| slot.sock.state == SocketState::TimeWait && Some(at) != busy)
         })
     }
 
@@ -483,18 +481,18 @@ impl World<'_> {
     }
 
     /// The answer to `AT+QIOPEN`; the connection itself comes by URC.
-    pub(super) fn open_answered(&mut self, slot: usize, id: u8, code: ResultCode) {
+    pub(super) fn open_answered(&mut self, slot: usize, id: u8, code: ResultCode, now: u64) {
         let Some(sock) = self.sock(slot).filter(|sock| sock.id == Some(id)) else {
             return;
         };
-        if code.is_error() {
-            let reason = match code {
-                ResultCode::Cme(error) => TcpIpError(error.0),
-                _ => UNKNOWN,
-            };
-            self.end_open(slot, ConnectError::Module(reason));
-        } else if let Opening::Running { .. } = sock.opening {
-            sock.state = SocketState::SynSent;
+        if !matches!(sock.opening, Opening::Running { .. }) {
+            return;
+        }
+        match code {
+            // Some firmware gives here what others give by URC.
+            ResultCode::Cme(error) => self.opened(id, Some(TcpIpError(error.0)), now),
+            _ if code.is_error() => self.end_open(slot, ConnectError::Module(UNKNOWN)),
+            _ => sock.state = SocketState::SynSent,
         }
     }
 
@@ -574,6 +572,7 @@ impl World<'_> {
         sock.data_ready = true;
         if !sending && !entry.tx.is_empty() {
             sock.unsent = true;
+            sock.in_doubt = None;
             entry.tx.clear();
         }
     }
@@ -676,12 +675,12 @@ impl World<'_> {
         match (code, announced) {
             (ResultCode::Ok, Some(0)) => {
                 sock.drained = sock.peer_closed && !sock.data_ready;
-                sock.progress();
+                sock.read_went_well();
             }
             (ResultCode::Ok, Some(_)) if !discard => {
                 entry.rx.commit();
                 sock.data_ready = true;
-                sock.progress();
+                sock.read_went_well();
                 sock.watch(now, look_ms);
             }
             // No header before the OK, or more bytes than announced.
@@ -746,6 +745,20 @@ impl World<'_> {
         }
     }
 
+    /// `AT+QISTATE` was refused: never asked for ever, since other work of
+    /// the socket waits for it.
+    pub(super) fn state_not_told(&mut self, slot: usize, id: u8, why: AskState, now: u64) {
+        if why == AskState::Closed {
+            return self.state_told(slot, id, why, None, now);
+        }
+        if let Some(sock) = self.sock(slot) {
+            sock.ask_state = None;
+            if sock.strikes > STRIKES {
+                self.fail(slot, Failure::ModuleLost);
+            }
+        }
+    }
+
     /// Starts to close, or makes a close that runs an abort.
     fn close(&mut self, slot: usize, now: u64, abort: bool) {
         let linger = u64::from(self.config.linger_ms);
@@ -778,13 +791,12 @@ impl World<'_> {
             // Failed meanwhile, and the id is on its way out already.
             return;
         };
+        let state = sock.state;
         if code.is_error() {
-            sock.state = SocketState::Closed;
-            sock.id = None;
-            self.ids.discard(id);
-            return self.free_if_done(slot);
+            self.closed(slot, id, SocketState::Closed, now);
+            return self.ids.discard(id);
         }
-        match sock.state {
+        match state {
             // The peer's FIN came first (a `closed` that comes after our
             // command has crossed it), or the close was forced.
             SocketState::LastAck

@@ -87,10 +87,10 @@ impl World<'_> {
     /// The module has restarted: what it knew is gone, and no answer will
     /// come.
     pub(super) fn restarted(&mut self, now: u64) {
-        self.job = None;
+        let asked = self.job.take().is_some();
         self.fail_all(Failure::Restarted, now);
         self.ids.free_all();
-        self.setup_anew();
+        self.setup_anew(asked);
     }
 
     /// The network dropped the context.

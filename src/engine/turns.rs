@@ -48,7 +48,9 @@ impl World<'_> {
     fn read_job(&self, slot: usize, now: u64) -> Option<Job> {
         let entry = self.slots.get(slot)?;
         let sock = &entry.sock;
-        if !sock.reads() || !sock.data_ready || sock.released || now < sock.retry_at {
+        // A pause without a strike is for sends only.
+        let refused = sock.strikes > 0 && (now < sock.retry_at || sock.must_ask());
+        if !sock.reads() || !sock.data_ready || sock.released || refused {
             return None;
         }
         // A read for a few bytes costs as much as one for many: wait until
@@ -77,6 +79,7 @@ impl World<'_> {
             || entry.tx.is_empty()
             || now < sock.retry_at
             || sock.in_doubt.is_some()
+            || sock.must_ask()
         {
             return None;
         }

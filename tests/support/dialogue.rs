@@ -69,6 +69,112 @@ impl<'a> Dialogue<'a> {
         self
     }
 
+    /// `\r\nOK\r\n`
+    pub fn ok(&mut self) -> &mut Self {
+        self.module(b"\r\nOK\r\n")
+    }
+
+    /// `\r\nERROR\r\n`
+    pub fn error(&mut self) -> &mut Self {
+        self.module(b"\r\nERROR\r\n")
+    }
+
+    /// The module sends this line.
+    pub fn line(&mut self, text: impl AsRef<str>) -> &mut Self {
+        self.module(format!("\r\n{}\r\n", text.as_ref()))
+    }
+
+    /// The host sleeps as `wake_at` says until it transmits: after so many
+    /// milliseconds, and exactly this.
+    #[track_caller]
+    pub fn wakes(
+        &mut self,
+        after: std::ops::RangeInclusive<u64>,
+        expected: impl AsRef<[u8]>,
+    ) -> &mut Self {
+        let start = self.now;
+        self.silent();
+        for _ in 0..10_000 {
+            let at = self.engine.wake_at(self.now);
+            let at = at.expect("something is due, but nothing wakes the host");
+            assert!(at > self.now, "woken for nothing at {at}");
+            self.now = at;
+            let sent = self.transmitted();
+            if !sent.is_empty() {
+                assert_eq!(
+                    sent.escape_ascii().to_string(),
+                    expected.as_ref().escape_ascii().to_string()
+                );
+                let waited = at - start;
+                assert!(after.contains(&waited), "{waited} ms are not in {after:?}");
+                return self;
+            }
+        }
+        panic!("the host is woken again and again for nothing");
+    }
+
+    /// So much time passes and the host transmits nothing.
+    #[track_caller]
+    pub fn quiet(&mut self, ms: u64) -> &mut Self {
+        let end = self.now + ms;
+        for _ in 0..10_000 {
+            self.silent();
+            if self.now == end {
+                return self;
+            }
+            let at = self.engine.wake_at(self.now).unwrap_or(end);
+            assert!(at > self.now, "woken for nothing at {at}");
+            self.now = at.min(end);
+        }
+        panic!("the host is woken again and again for nothing");
+    }
+
+    /// Bring-up until this is the outstanding command.
+    #[track_caller]
+    pub fn bring_up_to(&mut self, command: &str) -> &mut Self {
+        for (host, module) in BRING_UP {
+            self.host(host);
+            if *host == command.as_bytes() {
+                return self;
+            }
+            self.module(module);
+        }
+        panic!("no such step");
+    }
+
+    /// The rest of bring-up, from this command on, which is due now.
+    #[track_caller]
+    pub fn bring_up_from(&mut self, command: &str) -> &mut Self {
+        let all = BRING_UP.iter();
+        for (host, module) in all.skip_while(|(host, _)| *host != command.as_bytes()) {
+            self.host(host).module(module);
+        }
+        assert!(self.engine.network().is_up());
+        self
+    }
+
+    /// A new socket that is connected under this id.
+    #[track_caller]
+    pub fn socket(&mut self, id: u8) -> Handle {
+        let handle = self.engine.socket().unwrap();
+        self.connect(handle, id);
+        handle
+    }
+
+    /// The number that `getsocketsta` gives.
+    pub fn state(&mut self, handle: Handle) -> i8 {
+        self.engine.state(handle).map_or(-1, |state| state as i8)
+    }
+
+    /// Everything that can be received at once.
+    pub fn received(&mut self, handle: Handle) -> Vec<u8> {
+        let (mut all, mut buffer) = (Vec::new(), [0; 100]);
+        while let Ok(n @ 1..) = self.engine.recv(handle, &mut buffer) {
+            all.extend(&buffer[..n]);
+        }
+        all
+    }
+
     #[track_caller]
     pub fn bring_up(&mut self) -> &mut Self {
         for (host, module) in BRING_UP {
@@ -90,6 +196,26 @@ impl<'a> Dialogue<'a> {
         assert_eq!(self.engine.connected(handle), Ok(()));
         self
     }
+}
+
+/// The answer to `AT+QIRD`: T02.
+pub fn qird(data: &[u8]) -> Vec<u8> {
+    let mut answer = format!("\r\n+QIRD: {}\r\n", data.len()).into_bytes();
+    answer.extend(data);
+    answer.extend(b"\r\n\r\nOK\r\n");
+    answer
+}
+
+/// T02
+pub const NO_DATA: &[u8] = b"\r\n+QIRD: 0\r\n\r\nOK\r\n";
+/// T02
+pub const PROMPT: &[u8] = b"\r\n> ";
+/// T02
+pub const SEND_OK: &[u8] = b"\r\nSEND OK\r\n";
+
+/// So many bytes, none of which repeats at a short distance.
+pub fn pattern(n: usize) -> Vec<u8> {
+    (0..n).map(|i| (i * 7 + i / 251) as u8).collect()
 }
 
 /// Bring-up of a module that has just started: each command, its answer.
@@ -114,12 +240,47 @@ pub const BRING_UP: &[(&[u8], &[u8])] = &[
     ),
 ];
 
-/// `let mut slots = slots![count];` with rings of 2048 and 1460 bytes.
+/// Rings of 2048 and 1460 bytes for `N` sockets.
+pub struct Memory<const N: usize>([([u8; 2048], [u8; 1460]); N]);
+
+impl<const N: usize> Memory<N> {
+    pub fn new() -> Self {
+        Self([([0; 2048], [0; 1460]); N])
+    }
+
+    pub fn slots(&mut self) -> [Slot<'_>; N] {
+        self.0.each_mut().map(|(rx, tx)| Slot::new(rx, tx))
+    }
+}
+
+/// Without looks for lost URCs, which would mix with everything else.
+pub fn config() -> Config<'static> {
+    Config {
+        look_ms: 0,
+        ..Config::default()
+    }
+}
+
+/// `dialogue!(d, 2)`, `dialogue!(d, 2, config)`: `d` is a dialogue with so
+/// many sockets.
 #[macro_export]
-macro_rules! slots {
-    ($($rx:ident $tx:ident),+) => {
-        [$({
-            quectel_sockets::Slot::new(&mut $rx, &mut $tx)
-        }),+]
+macro_rules! dialogue {
+    ($d:ident, $n:literal) => {
+        dialogue!($d, $n, $crate::support::dialogue::config());
+    };
+    ($d:ident, $n:literal, $config:expr) => {
+        let mut memory = $crate::support::dialogue::Memory::<$n>::new();
+        let mut slots = memory.slots();
+        #[allow(unused_mut)]
+        let mut $d = $crate::support::dialogue::Dialogue::new(&mut slots, $config);
+    };
+}
+
+/// As [`dialogue!`]; bring-up is over.
+#[macro_export]
+macro_rules! up {
+    ($d:ident, $($rest:tt)+) => {
+        dialogue!($d, $($rest)+);
+        $d.bring_up();
     };
 }

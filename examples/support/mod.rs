@@ -1,0 +1,9 @@
+//! What the example programs share: a serial line to a simulated module in
+//! this process, a trace of the dialogue, a small web server.
+#![allow(dead_code, unreachable_pub)]
+
+pub mod http;
+pub mod live;
+pub mod trace;
+pub mod url;
+pub mod web;

@@ -1,0 +1,400 @@
+//! One AT port: the order in which commands, prompts, payload, answers and URCs pass.
+//!
+//! A command line is complete with its `\r`. It is echoed at once, carried out after the latency, and
+//! answered in one piece; until then what follows waits in the receive buffer.
+
+use std::collections::VecDeque;
+
+use super::parse::Call;
+use super::reply::{Final, Reply};
+use super::table::{Outcome, Payload};
+use crate::commands;
+use crate::faults::{Part, UrcPlace};
+use crate::line::Line;
+use crate::module::{Module, Wait};
+use crate::profile::{EscapeAnswer, PayloadUrcs, SendTimeout};
+
+const CTRL_Z: u8 = 0x1A;
+const ESC: u8 = 0x1B;
+/// Payload of one `AT+QISEND`.
+pub(crate) const LONGEST_PAYLOAD: usize = 1460;
+
+/// A command line being carried out.
+#[derive(Debug, Default)]
+struct Job {
+    /// What is left of the line.
+    rest: String,
+    /// The command being carried out.
+    name: String,
+    /// Information responses so far.
+    answer: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// A command line is awaited.
+    Command,
+    /// The next command of the line is carried out at this time.
+    Due(u64, Job),
+    /// A command blocks the port.
+    Blocked(Job, Wait),
+    /// The prompt was sent, and payload is awaited.
+    Data(DataPhase),
+    /// The payload is sent, or cancelled, at this time.
+    Sending(u64, Payload, Vec<u8>, Ended),
+    /// An answer that is late on purpose.
+    Late(u64, Vec<u8>),
+    /// A job whose answer is late on purpose.
+    LateAnswer(u64, Job, Final),
+}
+
+/// What comes after a prompt.
+#[derive(Debug)]
+struct DataPhase {
+    payload: Payload,
+    /// When the module stops waiting for it.
+    until: Option<u64>,
+    data: Vec<u8>,
+    /// A line feed that arrives by this time belongs to the command line.
+    line_feed_until: Option<u64>,
+}
+
+/// How a data phase ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Complete,
+    Escaped,
+    TimedOut,
+}
+
+#[derive(Debug)]
+pub(crate) struct Channel {
+    state: State,
+    /// Bytes at the front of the receive buffer in which the byte looked for is not.
+    scanned: usize,
+    overlong: bool,
+    held_urcs: VecDeque<Vec<u8>>,
+    latency: u64,
+}
+
+/// What the channel works on.
+pub(crate) struct Io<'a> {
+    pub(crate) now: u64,
+    pub(crate) from_host: &'a mut Line,
+    pub(crate) to_host: &'a mut Line,
+    pub(crate) module: &'a mut Module,
+}
+
+impl Channel {
+    pub(crate) fn new(latency: u64) -> Channel {
+        Channel {
+            state: State::Command,
+            scanned: 0,
+            overlong: false,
+            held_urcs: VecDeque::new(),
+            latency,
+        }
+    }
+
+    /// The module restarted: nothing of what was going on is left.
+    pub(crate) fn reset(&mut self) {
+        *self = Channel::new(self.latency);
+    }
+
+    /// When the channel can go on by itself, given the receive buffer.
+    pub(crate) fn next(&mut self, from_host: &Line, module: &Module) -> Option<u64> {
+        match &self.state {
+            State::Due(at, _)
+            | State::Sending(at, ..)
+            | State::Late(at, _)
+            | State::LateAnswer(at, ..) => Some(*at),
+            State::Blocked(_, wait) => module.wait_until(wait),
+            State::Command => {
+                let index = self.find(from_host, module.profile.longest_line, |b| b == b'\r');
+                index.and_then(|index| from_host.arrival_of(index))
+            }
+            State::Data(phase) => {
+                let (have, until) = (phase.data.len(), phase.until);
+                let index = match phase.payload.length {
+                    _ if phase.line_feed_until.is_some() => Some(0),
+                    Some(length) => Some(length.saturating_sub(have + 1)),
+                    None => {
+                        let missing = LONGEST_PAYLOAD - have;
+                        self.find(from_host, missing, |b| b == CTRL_Z || b == ESC)
+                    }
+                };
+                let end = index.and_then(|index| from_host.arrival_of(index));
+                end.into_iter().chain(until).min()
+            }
+        }
+    }
+
+    /// The place of the first byte that fits, or of the last one that may be waited for.
+    fn find(&mut self, line: &Line, most: usize, fits: impl Fn(u8) -> bool) -> Option<usize> {
+        let queue = line.queue();
+        let scanned = self.scanned.min(queue.len());
+        let found = queue
+            .range(scanned..)
+            .position(|&b| fits(b))
+            .map(|i| scanned + i);
+        self.scanned = found.unwrap_or(queue.len());
+        match found {
+            Some(index) => Some(index.min(most.saturating_sub(1))),
+            None => (queue.len() >= most).then(|| most.saturating_sub(1)),
+        }
+    }
+
+    fn take(&mut self, line: &mut Line, n: usize) -> Vec<u8> {
+        let bytes: Vec<u8> = line.take(n).collect();
+        self.scanned = self.scanned.saturating_sub(bytes.len());
+        bytes
+    }
+
+    /// Whether URCs must wait: payload is awaited.
+    fn holds_urcs(&self, module: &Module) -> bool {
+        matches!(self.state, State::Data(_)) && module.profile.payload_urcs == PayloadUrcs::Wait
+    }
+
+    /// Sends the URCs that have come up.
+    pub(crate) fn send_urcs(&mut self, io: &mut Io<'_>) {
+        self.held_urcs.extend(io.module.take_urcs());
+        if !self.holds_urcs(io.module) {
+            for urc in self.held_urcs.drain(..) {
+                io.to_host.push(io.now, &urc);
+            }
+        }
+    }
+
+    /// Does what is due at `now`. False if that was nothing.
+    pub(crate) fn tick(&mut self, io: &mut Io<'_>) -> bool {
+        io.from_host.advance(io.now);
+        match std::mem::replace(&mut self.state, State::Command) {
+            State::Command => self.read_line(io),
+            State::Due(at, mut job) if at <= io.now => {
+                self.carry_out(&mut job, io);
+                true
+            }
+            State::Blocked(mut job, wait) => match io.module.check(&wait) {
+                Some(outcome) => {
+                    self.proceed(&mut job, outcome, io);
+                    true
+                }
+                None => {
+                    self.state = State::Blocked(job, wait);
+                    false
+                }
+            },
+            State::Data(phase) => self.read_payload(phase, io),
+            State::Sending(at, payload, data, ended) if at <= io.now => {
+                self.send_payload(payload, &data, ended, io);
+                true
+            }
+            State::Late(at, bytes) if at <= io.now => {
+                io.to_host.push(io.now, &bytes);
+                true
+            }
+            State::LateAnswer(at, mut job, code) if at <= io.now => {
+                self.answer_now(&mut job, code, io);
+                true
+            }
+            state => {
+                self.state = state;
+                false
+            }
+        }
+    }
+
+    fn read_line(&mut self, io: &mut Io<'_>) -> bool {
+        let longest = io.module.profile.longest_line;
+        let Some(index) = self.find(io.from_host, longest, |b| b == b'\r') else {
+            return false;
+        };
+        if index >= io.from_host.arrived() {
+            return false;
+        }
+        let mut line = self.take(io.from_host, index + 1);
+        if line.last() != Some(&b'\r') {
+            self.overlong = true;
+            return true;
+        }
+        line.retain(|&b| b != b'\n' && b != CTRL_Z && b != 0);
+        let overlong = std::mem::take(&mut self.overlong);
+        if io.module.settings.echo && !overlong {
+            io.to_host.push(io.now, &line);
+        }
+        let line = String::from_utf8_lossy(&line[..line.len() - 1]).into_owned();
+        let start = line.to_ascii_uppercase().find("AT");
+        let rest = match start {
+            _ if overlong => "\u{fffd}".to_owned(),
+            Some(start) => line.get(start + 2..).unwrap_or_default().to_owned(),
+            None => return true,
+        };
+        let job = Job {
+            rest,
+            ..Job::default()
+        };
+        let name = first_name(&job.rest);
+        io.to_host
+            .push(io.now, &io.module.faults.urcs(UrcPlace::AfterEcho, &name));
+        let delay = self.latency + io.module.faults.delay(Part::Command, &name);
+        self.state = State::Due(io.now + delay, job);
+        true
+    }
+
+    fn carry_out(&mut self, job: &mut Job, io: &mut Io<'_>) {
+        let mut rest = job.rest.as_str();
+        let call = Call::next(&mut rest);
+        let rest = rest.to_owned();
+        job.rest = rest;
+        let outcome = match call {
+            None => Outcome::OK,
+            Some(Err(_)) => Outcome::ERROR,
+            Some(Ok(call)) => {
+                job.name.clone_from(&call.name);
+                let mut reply = Reply::default();
+                let outcome = commands::run(io.module, &call, &mut reply);
+                job.answer.extend(reply.into_bytes());
+                outcome
+            }
+        };
+        self.proceed(job, outcome, io);
+    }
+
+    fn proceed(&mut self, job: &mut Job, outcome: Outcome, io: &mut Io<'_>) {
+        match outcome {
+            Outcome::Wait(wait) => {
+                self.state = State::Blocked(std::mem::take(job), wait);
+            }
+            Outcome::Prompt(payload) => self.prompt(job, payload, io),
+            Outcome::Done(Final::Ok) if !job.rest.trim().is_empty() => {
+                self.state = State::Due(io.now, std::mem::take(job));
+            }
+            Outcome::Done(code) => match io.module.faults.delay(Part::Answer, &job.name) {
+                0 => self.answer_now(job, code, io),
+                by => self.state = State::LateAnswer(io.now + by, std::mem::take(job), code),
+            },
+        }
+    }
+
+    /// Sends information responses and the final code in one piece.
+    fn answer_now(&mut self, job: &mut Job, code: Final, io: &mut Io<'_>) {
+        let name = &job.name;
+        let mut bytes = io.module.faults.urcs(UrcPlace::BeforeAnswer, name);
+        if !job.answer.is_empty() {
+            bytes.append(&mut job.answer);
+            bytes.extend(io.module.faults.urcs(UrcPlace::BeforeOk, name));
+        }
+        bytes.extend(code.bytes(io.module.settings.cmee, &io.module.profile));
+        bytes.extend(io.module.faults.urcs(UrcPlace::AfterAnswer, name));
+        io.to_host.push(io.now, &bytes);
+        self.state = State::Command;
+    }
+
+    fn prompt(&mut self, job: &mut Job, payload: Payload, io: &mut Io<'_>) {
+        let mut bytes = std::mem::take(&mut job.answer);
+        bytes.extend(io.module.faults.urcs(UrcPlace::BeforePrompt, &job.name));
+        bytes.extend(b"\r\n> ");
+        io.to_host.push(io.now, &bytes);
+        // No host has seen the prompt before its last byte is sent.
+        let sent = io.to_host.idle_at();
+        self.scanned = 0;
+        self.state = State::Data(DataPhase {
+            payload,
+            until: payload.limit_us.map(|limit| io.now + limit),
+            data: Vec::new(),
+            line_feed_until: (!io.module.profile.line_feed_is_payload).then_some(sent),
+        });
+    }
+
+    /// Drops the line feed of `\r\n`. A payload may begin with one too, but that comes later.
+    fn skip_line_feed(&mut self, phase: &mut DataPhase, io: &mut Io<'_>) -> bool {
+        let Some(until) = phase.line_feed_until else {
+            return false;
+        };
+        if io.from_host.arrived() == 0 && io.now <= until {
+            return false;
+        }
+        phase.line_feed_until = None;
+        if io.now <= until && io.from_host.queue().front() == Some(&b'\n') {
+            self.take(io.from_host, 1);
+        }
+        true
+    }
+
+    fn read_payload(&mut self, mut phase: DataPhase, io: &mut Io<'_>) -> bool {
+        let mut progress = self.skip_line_feed(&mut phase, io);
+        let before = phase.data.len();
+        let mut ended = None;
+        if let Some(length) = phase.payload.length {
+            phase.data.extend(self.take(io.from_host, length - before));
+            if phase.data.len() == length {
+                ended = Some(Ended::Complete);
+            }
+        } else {
+            while ended.is_none() && io.from_host.arrived() > 0 {
+                match self.take(io.from_host, 1).first() {
+                    Some(&CTRL_Z) => ended = Some(Ended::Complete),
+                    Some(&ESC) => ended = Some(Ended::Escaped),
+                    Some(&byte) if phase.data.len() < LONGEST_PAYLOAD => phase.data.push(byte),
+                    _ => {}
+                }
+            }
+        }
+        if ended.is_none() && phase.until.is_some_and(|until| until <= io.now) {
+            ended = Some(Ended::TimedOut);
+        }
+        let Some(ended) = ended else {
+            progress |= phase.data.len() > before;
+            self.state = State::Data(phase);
+            return progress;
+        };
+        self.scanned = 0;
+        let DataPhase { payload, data, .. } = phase;
+        if io.module.settings.payload_echo {
+            io.to_host.push(io.now, &data);
+        }
+        let at = io.now + self.latency + io.module.faults.delay(Part::Payload, "+QISEND");
+        self.state = State::Sending(at, payload, data, ended);
+        true
+    }
+
+    fn send_payload(&mut self, payload: Payload, data: &[u8], ended: Ended, io: &mut Io<'_>) {
+        let code = match (ended, io.module.profile.send_timeout) {
+            (Ended::Complete, _) | (Ended::TimedOut, SendTimeout::SendPart) => {
+                io.module.send(payload.id, data)
+            }
+            (Ended::Escaped, _) => {
+                io.module.last_error = 571;
+                match io.module.profile.escape {
+                    EscapeAnswer::Ok => Final::Ok,
+                    EscapeAnswer::SendFail => Final::SendFail,
+                    EscapeAnswer::OkSendOk => Final::OkSendOk,
+                }
+            }
+            (Ended::TimedOut, SendTimeout::Fail) => {
+                io.module.last_error = 569;
+                Final::SendFail
+            }
+            (Ended::TimedOut, _) => {
+                io.module.last_error = 569;
+                Final::Error
+            }
+        };
+        let mut bytes = io.module.faults.urcs(UrcPlace::BeforeSendOk, "+QISEND");
+        bytes.extend(code.bytes(io.module.settings.cmee, &io.module.profile));
+        bytes.extend(io.module.faults.urcs(UrcPlace::AfterAnswer, "+QISEND"));
+        match io.module.faults.delay(Part::Answer, "+QISEND") {
+            0 => io.to_host.push(io.now, &bytes),
+            by => self.state = State::Late(io.now + by, bytes),
+        }
+    }
+}
+
+/// The name of the first command of a line, in capitals; empty if there is none.
+fn first_name(rest: &str) -> String {
+    let mut rest = rest;
+    match Call::next(&mut rest) {
+        Some(Ok(call)) => call.name,
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,97 @@
+//! Sending and receiving.
+
+use super::tcpip::connect_id;
+use crate::at::channel::LONGEST_PAYLOAD;
+use crate::at::parse::{Call, Malformed};
+use crate::at::reply::Reply;
+use crate::at::table::{Command, Outcome, Payload};
+use crate::commands::qicfg::Key;
+use crate::faults::Faults;
+use crate::module::Module;
+use crate::profile::{QirdTail, SendTimeout};
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new("+QISEND").tcpip().write(send),
+    Command::new("+QIRD").tcpip().write(read),
+    Command::new("+QISDE").write(payload_echo),
+];
+
+type Result = std::result::Result<Outcome, Malformed>;
+
+/// The most bytes of one `AT+QIRD`.
+const LONGEST_READ: u32 = 1500;
+
+/// `AT+QISEND=<id>[,<n>]`, or `=<id>,0` for the counters.
+fn send(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
+    call.at_most(2)?;
+    let id = connect_id(module, call, 0)?;
+    let length = match call.has(1) {
+        true => Some(call.ranged(1, 0..=LONGEST_PAYLOAD as u32)? as usize),
+        false => None,
+    };
+    if length == Some(0) {
+        return Ok(match module.send_counters(id) {
+            Some([total, acked, unacked]) => {
+                reply.row(format!("+QISEND: {total},{acked},{unacked}"));
+                Outcome::OK
+            }
+            None => module.tcpip_error(572),
+        });
+    }
+    if let Err(error) = module.may_send(id) {
+        return Ok(module.tcpip_error(error));
+    }
+    if Faults::count(&mut module.faults.refuse_prompt) {
+        return Ok(module.tcpip_error(572));
+    }
+    let seconds = module.settings.qicfg.get(Key::SendTimeout, 0);
+    let timer = seconds > 0 && module.profile.send_timeout != SendTimeout::Never;
+    Ok(Outcome::Prompt(Payload {
+        id,
+        length,
+        limit_us: timer.then_some(u64::from(seconds) * 1_000_000),
+    }))
+}
+
+/// `AT+QIRD=<id>[,<n>]`, or `=<id>,0` for the counters.
+fn read(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
+    call.at_most(2)?;
+    let id = connect_id(module, call, 0)?;
+    let length = call.ranged_or(1, 0..=LONGEST_READ, LONGEST_READ)? as usize;
+    let Some((read, unread)) = module.unread(id) else {
+        return Ok(module.tcpip_error(572));
+    };
+    if length == 0 {
+        let total = read + unread as u64;
+        reply.row(format!("+QIRD: {total},{read},{unread}"));
+        return Ok(Outcome::OK);
+    }
+    let data = module.read(id, length);
+    if data.is_empty() {
+        reply.row("+QIRD: 0");
+        return Ok(Outcome::OK);
+    }
+    let qicfg = &module.settings.qicfg;
+    let between = if qicfg.get(Key::ViewMode, 0) == 1 {
+        ","
+    } else {
+        "\r\n"
+    };
+    reply.raw(format!("\r\n+QIRD: {}{between}", data.len()).as_bytes());
+    if qicfg.get(Key::DataFormat, 1) == 1 {
+        let hex: String = data.iter().map(|byte| format!("{byte:02X}")).collect();
+        reply.raw(hex.as_bytes());
+    } else {
+        reply.raw(&data);
+    }
+    if module.profile.qird_tail == QirdTail::BlankLine {
+        reply.raw(b"\r\n");
+    }
+    Ok(Outcome::OK)
+}
+
+/// Whether payload is sent back to the host.
+fn payload_echo(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
+    module.settings.payload_echo = call.ranged(0, 0..=1)? == 1;
+    Ok(Outcome::OK)
+}

@@ -1,0 +1,122 @@
+//! Sockets: open, close, list.
+
+use crate::at::parse::{Call, Malformed};
+use crate::at::reply::Reply;
+use crate::at::table::{Command, Outcome};
+use crate::module::{Module, OpenRequest, Row, Wait};
+use crate::profile::CloseOpening;
+
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new("+QIOPEN").tcpip().write(open),
+    Command::new("+QICLOSE").tcpip().write(close),
+    Command::new("+QISTATE")
+        .tcpip()
+        .execute(list)
+        .read(list)
+        .write(list_some),
+];
+
+type Result = std::result::Result<Outcome, Malformed>;
+
+/// The most characters of a host name.
+const LONGEST_HOST: usize = 200;
+
+pub(super) fn connect_id(
+    module: &Module,
+    call: &Call,
+    i: usize,
+) -> std::result::Result<u8, Malformed> {
+    Ok(call.ranged(
+        i,
+        0..=u32::from(module.profile.connect_ids).saturating_sub(1),
+    )? as u8)
+}
+
+/// `AT+QIOPEN=<context>,<id>,"TCP","<host>",<port>[,<local port>[,<access mode>]]`
+fn open(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
+    call.at_most(7)?;
+    let context = call.ranged(0, 1..=u32::from(module.profile.contexts))? as u8;
+    let id = connect_id(module, call, 1)?;
+    let (service, host) = (call.quoted(2)?, call.quoted(3)?);
+    let port = call.ranged(4, 1..=65_535)? as u16;
+    let local_port = call.ranged_or(5, 0..=65_535, 0)? as u16;
+    let access_mode = call.ranged_or(6, 0..=2, 0)? as u8;
+    if host.is_empty() || host.len() > LONGEST_HOST {
+        return Err(Malformed);
+    }
+    if service != "TCP" || access_mode != 0 {
+        return Ok(module.tcpip_error(555));
+    }
+    let request = OpenRequest {
+        context,
+        id,
+        host,
+        port,
+        local_port,
+        access_mode,
+    };
+    if let Err(error) = module.open(&request) {
+        module.last_error = error;
+        module.urc(&format!("+QIOPEN: {id},{error}"));
+    }
+    Ok(Outcome::OK)
+}
+
+/// `AT+QICLOSE=<id>[,<seconds>]`
+fn close(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
+    call.at_most(2)?;
+    let id = connect_id(module, call, 0)?;
+    let default = module.profile.close_s;
+    let seconds = call.ranged_or(1, 0..=65_535, default)?;
+    let opening = module.sockets.get(id).is_some_and(Row::is_opening);
+    if opening && module.profile.close_opening == CloseOpening::Refuse {
+        return Ok(module.tcpip_error(572));
+    }
+    if module.start_close(id, seconds == 0) {
+        let until = module.now + u64::from(seconds) * 1_000_000;
+        return Ok(Outcome::Wait(Wait::Close { id, until }));
+    }
+    Ok(Outcome::OK)
+}
+
+fn list(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
+    rows(module, reply, |_, _| true);
+    Ok(Outcome::OK)
+}
+
+/// `=0,<context>` or `=1,<id>`
+fn list_some(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
+    call.at_most(2)?;
+    match call.number(0)? {
+        0 => {
+            let context = call.ranged(1, 1..=u32::from(module.profile.contexts))? as u8;
+            rows(module, reply, |_, row| row.context == context);
+        }
+        1 => {
+            let id = connect_id(module, call, 1)?;
+            rows(module, reply, |one, _| one == id);
+        }
+        _ => return Err(Malformed),
+    }
+    Ok(Outcome::OK)
+}
+
+fn rows(module: &Module, reply: &mut Reply, wanted: impl Fn(u8, &Row) -> bool) {
+    for (id, row) in module.sockets.rows().filter(|(id, row)| wanted(*id, row)) {
+        let real = row
+            .tcp
+            .and_then(|serial| module.net.info(serial))
+            .map(|tcp| tcp.local_port);
+        let local_port = match real {
+            Some(port) if !module.profile.requested_local_port => port,
+            _ => row.local_port,
+        };
+        let (ip, port) = (row.remote.ip(), row.remote.port());
+        let (state, context, access_mode) =
+            (module.socket_state(row), row.context, row.access_mode);
+        let at_port = &module.profile.port;
+        reply.row(format!(
+            "+QISTATE: {id},\"TCP\",\"{ip}\",{port},{local_port},{state},{context},0,{access_mode},\"{at_port}\""
+        ));
+    }
+}

@@ -1,0 +1,141 @@
+//! How a simulation is set up.
+
+use std::net::Ipv4Addr;
+
+use crate::net::{Internet, Link, Unbound};
+use crate::profile::Profile;
+
+/// Whether the module runs when the simulation begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Boot {
+    /// It has been running for a while.
+    #[default]
+    Booted,
+    /// Its power has just come: it is deaf until `RDY`.
+    Cold,
+    /// It is off until [`Sim::power_on`](crate::Sim::power_on).
+    Off,
+}
+
+/// The state of the SIM card.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum SimCard {
+    /// Ready for use.
+    #[default]
+    Ready,
+    /// Locked with this PIN.
+    Pin(String),
+    /// Locked with a PUK.
+    Puk,
+    /// There is none: CME error 10.
+    Absent,
+    /// It does not answer: CME error 13.
+    Failure,
+    /// Busy (CME error 14) for this long after a start, in µs; then ready.
+    Busy(u64),
+}
+
+/// What the module finds on the air.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cellular {
+    /// From a start, or `AT+CFUN=1`, until the module is registered, in µs.
+    pub register_us: u64,
+    /// The registration state reached: 1 home, 5 roaming, 3 denied, 2 for ever searching.
+    pub registration: u8,
+    /// Location or tracking area code, four hexadecimal digits.
+    pub area: String,
+    /// Cell, up to eight hexadecimal digits.
+    pub cell: String,
+    /// Access technology: 0 GSM, 2 UTRAN, 7 E-UTRAN, 8 LTE-M.
+    pub technology: u8,
+    /// The operator's number, as `AT+COPS?` prints it after `AT+COPS=3,2`.
+    pub operator: String,
+    /// The operator's name.
+    pub operator_name: String,
+    /// `AT+CSQ`: signal strength, 0 to 31, or 99.
+    pub rssi: u8,
+    /// `AT+CSQ`: bit error rate, 0 to 7, or 99.
+    pub ber: u8,
+    /// APNs for which the network refuses to activate a context.
+    pub denied_apns: Vec<String>,
+    /// The address of context 1; context n has the last octet n - 1 higher.
+    pub address: Ipv4Addr,
+    /// The name servers that the network gives.
+    pub name_servers: [Ipv4Addr; 2],
+    /// How long a name server takes to answer, in µs.
+    pub dns_us: u64,
+    /// `AT+CIMI`.
+    pub imsi: String,
+    /// `AT+QCCID`.
+    pub iccid: String,
+}
+
+impl Default for Cellular {
+    fn default() -> Cellular {
+        Cellular {
+            register_us: 3_000_000,
+            registration: 1,
+            area: "5650".into(),
+            cell: "29A7DF4".into(),
+            technology: 7,
+            operator: "00101".into(),
+            operator_name: "TEST NETWORK".into(),
+            rssi: 22,
+            ber: 99,
+            denied_apns: Vec::new(),
+            address: Ipv4Addr::new(10, 7, 157, 1),
+            name_servers: [Ipv4Addr::new(192, 0, 2, 53), Ipv4Addr::new(192, 0, 2, 54)],
+            dns_us: 60_000,
+            imsi: "001010123456789".into(),
+            iccid: "89860025128306012474".into(),
+        }
+    }
+}
+
+/// How a simulation is set up. All times are in µs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Decides everything that is left to chance.
+    pub seed: u64,
+    /// Bits a second, both ways; a byte is ten bits.
+    pub baud: u32,
+    /// From the `\r` of a command, or the last byte of payload, to the first byte of the answer.
+    pub latency_us: u64,
+    /// Size of the host's transmit FIFO in bytes; see [`Sim::write_free`](crate::Sim::write_free).
+    pub transmit_fifo: usize,
+    /// Whether the module runs at the beginning.
+    pub boot: Boot,
+    /// Whether the dialogue is recorded; see [`Sim::dialogue`](crate::Sim::dialogue).
+    pub trace: bool,
+    /// The module family.
+    pub profile: Profile,
+    /// The SIM card.
+    pub sim_card: SimCard,
+    /// The air.
+    pub cellular: Cellular,
+    /// The radio link.
+    pub link: Link,
+    /// Whether there is a real network behind the simulated one.
+    pub internet: Internet,
+    /// What happens to connections to addresses at which nothing was put, if there is none.
+    pub unbound: Unbound,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            seed: 0,
+            baud: 115_200,
+            latency_us: 2_000,
+            transmit_fifo: 256,
+            boot: Boot::Booted,
+            trace: false,
+            profile: Profile::default(),
+            sim_card: SimCard::default(),
+            cellular: Cellular::default(),
+            link: Link::default(),
+            internet: Internet::default(),
+            unbound: Unbound::default(),
+        }
+    }
+}

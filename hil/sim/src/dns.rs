@@ -1,0 +1,188 @@
+//! The name server: a table of names, then, if there is a real network, the resolver of this PC.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::sync::mpsc::{Receiver, TryRecvError};
+
+use crate::background;
+
+/// How often a look-up by the PC is asked for, in µs.
+const POLL_US: u64 = 1_000;
+/// The time to live, in seconds, of what the PC has looked up, which does not tell it.
+const REAL_TTL_S: u32 = 60;
+
+/// What the name server knows of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Name {
+    Addresses(Vec<Ipv4Addr>, u32),
+    /// The name server never answers for it.
+    Silent,
+}
+
+/// Who asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// `AT+QIDNSGIP`
+    Host,
+    /// `AT+QIOPEN` with a name, for this connect id.
+    Open(u8),
+}
+
+/// What the resolver has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// URCs for the host.
+    Urc(Vec<String>),
+    /// The address for an open, or none.
+    Open(u8, Option<Ipv4Addr>),
+}
+
+#[derive(Debug)]
+struct Query {
+    asker: Asker,
+    name: String,
+    at: u64,
+    /// How the answer is printed: with the ttl or not.
+    ttl: bool,
+    /// The PC is looking it up.
+    real: Option<Receiver<Vec<Ipv4Addr>>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Resolver {
+    names: BTreeMap<String, Name>,
+    queries: Vec<Query>,
+    /// Names that are not in the table are looked up by the PC.
+    real: bool,
+}
+
+impl Resolver {
+    pub(crate) fn new(real: bool) -> Resolver {
+        Resolver {
+            real,
+            ..Resolver::default()
+        }
+    }
+
+    pub(crate) fn set(&mut self, name: &str, what: Name) {
+        self.names.insert(name.to_ascii_lowercase(), what);
+    }
+
+    /// Whether the host's own look-up is going on.
+    pub(crate) fn busy(&self) -> bool {
+        self.queries.iter().any(|query| query.asker == Asker::Host)
+    }
+
+    /// Begins a look-up, answered after `us`, or after `limit_us` if nobody answers.
+    pub(crate) fn ask(
+        &mut self,
+        asker: Asker,
+        name: &str,
+        now: u64,
+        us: u64,
+        limit_us: u64,
+        ttl: bool,
+    ) {
+        let name = name.to_ascii_lowercase();
+        let literal = name.parse::<Ipv4Addr>().is_ok();
+        let real = match self.names.get(&name) {
+            None if self.real && !literal => look_up(&name),
+            _ => None,
+        };
+        let wait = match self.names.get(&name) {
+            _ if literal => 0,
+            Some(Name::Silent) => limit_us,
+            _ if real.is_some() => limit_us,
+            _ => us,
+        };
+        self.queries.push(Query {
+            asker,
+            name,
+            at: now + wait,
+            ttl,
+            real,
+        });
+    }
+
+    /// Forgets a look-up for an open.
+    pub(crate) fn forget(&mut self, id: u8) {
+        self.queries.retain(|query| query.asker != Asker::Open(id));
+    }
+
+    /// Forgets every look-up.
+    pub(crate) fn cancel(&mut self) {
+        self.queries.clear();
+    }
+
+    pub(crate) fn next(&self, now: u64) -> Option<u64> {
+        let due = |query: &Query| match query.real {
+            Some(_) => query.at.min(now + POLL_US),
+            None => query.at,
+        };
+        self.queries.iter().map(due).min()
+    }
+
+    /// A look-up that is finished at `now`.
+    pub(crate) fn poll(&mut self, now: u64) -> Option<Answer> {
+        for (i, query) in self.queries.iter().enumerate() {
+            let found = match query.real.as_ref().map(Receiver::try_recv) {
+                Some(Ok(addresses)) => (addresses, REAL_TTL_S),
+                Some(Err(TryRecvError::Empty)) | None if query.at > now => continue,
+                Some(Err(_)) => (Vec::new(), 0),
+                None => self.known(&query.name),
+            };
+            let query = self.queries.remove(i);
+            return Some(query.answer(&found.0, found.1));
+        }
+        None
+    }
+
+    fn known(&self, name: &str) -> (Vec<Ipv4Addr>, u32) {
+        match (name.parse(), self.names.get(name)) {
+            (Ok(literal), _) => (vec![literal], 0),
+            (_, Some(Name::Addresses(addresses, ttl))) => (addresses.clone(), *ttl),
+            _ => (Vec::new(), 0),
+        }
+    }
+}
+
+impl Query {
+    fn answer(&self, addresses: &[Ipv4Addr], ttl: u32) -> Answer {
+        match self.asker {
+            Asker::Open(id) => Answer::Open(id, addresses.first().copied()),
+            Asker::Host if addresses.is_empty() => {
+                Answer::Urc(vec!["+QIURC: \"dnsgip\",565".into()])
+            }
+            Asker::Host => {
+                let count = addresses.len();
+                let head = if self.ttl {
+                    format!("+QIURC: \"dnsgip\",0,{count},{ttl}")
+                } else {
+                    format!("+QIURC: \"dnsgip\",0,{count}")
+                };
+                let row = |address: &Ipv4Addr| format!("+QIURC: \"dnsgip\",\"{address}\"");
+                Answer::Urc(
+                    std::iter::once(head)
+                        .chain(addresses.iter().map(row))
+                        .collect(),
+                )
+            }
+        }
+    }
+}
+
+/// Asks the PC, which may take its time, for the IPv4 addresses of a name.
+fn look_up(name: &str) -> Option<Receiver<Vec<Ipv4Addr>>> {
+    let name = name.to_owned();
+    background::start(move || {
+        let found = (name.as_str(), 0).to_socket_addrs().into_iter().flatten();
+        let mut addresses: Vec<Ipv4Addr> = found
+            .filter_map(|address| match address {
+                SocketAddr::V4(v4) => Some(*v4.ip()),
+                SocketAddr::V6(_) => None,
+            })
+            .collect();
+        addresses.dedup();
+        addresses
+    })
+}

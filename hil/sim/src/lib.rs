@@ -1,0 +1,51 @@
+//! A simulated Quectel cellular module.
+//!
+//! [`Sim`] is a module behind a serial line, as a state machine over bytes and time. What the host
+//! sends is given to [`Sim::write`], what the module answers comes out of [`Sim::read`], and
+//! [`Sim::run_until`] lets time pass. Nothing in here sleeps or looks at a clock, and all chance comes
+//! from one seed: the same calls give the same bytes at the same times.
+//!
+//! Inside, the module has a real TCP/IP stack, and so has the network it talks to; they are joined by
+//! a link with delay, loss and reordering. [`Sim::tcp_state`] tells the true state of a connection,
+//! which a host can only infer. At the other end stand [`Peer`]s inside the simulator.
+//!
+//! ```
+//! use quectel_sim::{Config, Echo, Sim};
+//!
+//! let mut sim = Sim::new(Config::default());
+//! sim.serve("192.0.2.7:7".parse().unwrap(), || Echo);
+//! sim.write(b"AT\r");
+//! sim.run_until(1_000_000);
+//! let mut answer = [0; 64];
+//! let n = sim.read(&mut answer);
+//! assert_eq!(&answer[..n], b"AT\r\r\nOK\r\n");
+//! ```
+#![forbid(unsafe_code)]
+
+mod at;
+mod background;
+mod commands;
+mod config;
+mod dns;
+mod faults;
+mod line;
+mod module;
+mod net;
+mod profile;
+mod rng;
+mod sim;
+mod trace;
+
+pub use config::{Boot, Cellular, Config, SimCard};
+pub use faults::{Incident, Part, Times, UrcPlace, When};
+pub use line::LineFault;
+pub use net::{
+    Answer, Echo, Ending, Internet, Link, Peer, PeerIo, Record, Recorded, Recording, ResetAfter,
+    Sink, Source, TcpSocket, TcpState, Then, Unbound,
+};
+pub use profile::{
+    CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, EscapeAnswer, PayloadUrcs,
+    Profile, QirdTail, RecvUrc, SendTimeout,
+};
+pub use sim::Sim;
+pub use trace::{Direction, Traced};

@@ -1,0 +1,354 @@
+//! The module's state: what the commands act on and what changes by itself.
+
+mod pdp;
+mod radio;
+mod sockets;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+pub(crate) use pdp::{Context, ContextState};
+pub(crate) use sockets::{OpenRequest, Row, Sockets};
+
+use crate::at::reply::{Final, framed};
+use crate::at::table::Outcome;
+use crate::commands::qicfg::QicfgValues;
+use crate::config::{Boot, Cellular, Config, SimCard};
+use crate::dns::{Answer, Resolver};
+use crate::faults::Faults;
+use crate::net::{Internet, Limits, Net};
+use crate::profile::Profile;
+
+/// What a blocking command waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// `AT+QICLOSE`: TCP, or this time.
+    Close { id: u8, until: u64 },
+    /// `AT+QIACT`: this time, and registration, but no longer than that.
+    Activate { context: u8, ready: u64, until: u64 },
+    /// `AT+QIDEACT`.
+    Deactivate { context: u8, at: u64 },
+    /// `AT+CFUN`.
+    Functionality { level: u8, at: u64 },
+}
+
+/// What does not survive a restart.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) echo: bool,
+    pub(crate) cmee: u8,
+    /// `AT+CREG`, `AT+CGREG`, `AT+CEREG`.
+    pub(crate) registration_urc: [u8; 3],
+    /// `AT+QISDE`
+    pub(crate) payload_echo: bool,
+    /// `AT+COPS=3,<format>`
+    pub(crate) operator_format: u8,
+    pub(crate) simstat_urc: bool,
+    pub(crate) qicfg: QicfgValues,
+}
+
+/// What survives a restart.
+#[derive(Debug, Clone)]
+pub(crate) struct Saved {
+    pub(crate) urc_port: String,
+    /// `AT&W`
+    pub(crate) echo: bool,
+    pub(crate) registration_urc: [u8; 3],
+}
+
+/// Whether the module runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Power {
+    Off,
+    /// Deaf and dumb until this time.
+    Booting(u64),
+    On,
+}
+
+/// What happens at a known time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Event {
+    Urc(String),
+    /// The module turns itself off, and on again.
+    Restart,
+    TurnOff,
+}
+
+pub(crate) struct Module {
+    pub(crate) now: u64,
+    pub(crate) baud: u32,
+    pub(crate) profile: Profile,
+    pub(crate) cellular: Cellular,
+    pub(crate) sim_card: SimCard,
+    pub(crate) settings: Settings,
+    pub(crate) saved: Saved,
+    power: Power,
+    /// `AT+CFUN`
+    pub(crate) functionality: u8,
+    sim_ready_at: u64,
+    /// When the search for a network ends.
+    register_at: Option<u64>,
+    initialised_at: u64,
+    /// Registered on the network, with the state in [`Cellular::registration`].
+    registered: bool,
+    events: BTreeMap<(u64, u64), Event>,
+    sequence: u64,
+    pub(crate) contexts: BTreeMap<u8, Context>,
+    pub(crate) sockets: Sockets,
+    pub(crate) resolver: Resolver,
+    pub(crate) net: Net,
+    pub(crate) faults: Faults,
+    /// For `AT+QIGETERROR`.
+    pub(crate) last_error: u16,
+    urcs: Vec<Vec<u8>>,
+    /// The line must be cut: the module lost its power.
+    pub(crate) cut: bool,
+}
+
+impl Module {
+    pub(crate) fn new(config: &Config) -> Module {
+        let profile = config.profile.clone();
+        let saved = Saved {
+            urc_port: profile.urc_port.clone(),
+            echo: true,
+            registration_urc: [0; 3],
+        };
+        let limits = Limits {
+            retransmission: profile.retransmission_us,
+            fin_wait_2: profile.fin_wait_2_us,
+            release: 120_000_000,
+            released: profile.released_sockets,
+        };
+        let mut module = Module {
+            now: 0,
+            baud: config.baud,
+            settings: Settings::new(&profile, &saved),
+            saved,
+            cellular: config.cellular.clone(),
+            sim_card: config.sim_card.clone(),
+            power: Power::Off,
+            functionality: 1,
+            sim_ready_at: 0,
+            register_at: None,
+            initialised_at: 0,
+            registered: false,
+            events: BTreeMap::new(),
+            sequence: 0,
+            contexts: BTreeMap::new(),
+            sockets: Sockets::default(),
+            resolver: Resolver::new(config.internet == Internet::Real),
+            net: Net::new(config, limits),
+            faults: Faults::default(),
+            last_error: 0,
+            urcs: Vec::new(),
+            cut: false,
+            profile,
+        };
+        match config.boot {
+            Boot::Off => {}
+            Boot::Cold => module.power_on(),
+            Boot::Booted => {
+                module.power = Power::On;
+                match module.sim_card {
+                    SimCard::Ready => module.register(),
+                    _ => module.start_sim_card(),
+                }
+            }
+        }
+        module
+    }
+
+    // Power.
+
+    pub(crate) fn power(&self) -> Power {
+        self.power
+    }
+
+    /// Power comes: the module boots.
+    pub(crate) fn power_on(&mut self) {
+        if self.power == Power::Off {
+            self.power = Power::Booting(self.now + self.profile.boot_us);
+        }
+    }
+
+    /// Power goes: everything that was not saved is gone.
+    pub(crate) fn power_off(&mut self) {
+        self.power = Power::Off;
+        self.cut = true;
+        self.settings = Settings::new(&self.profile, &self.saved);
+        self.functionality = 1;
+        self.registered = false;
+        self.register_at = None;
+        self.events.clear();
+        self.contexts.clear();
+        self.sockets = Sockets::default();
+        self.resolver.cancel();
+        self.net.remove_all_addresses();
+        self.last_error = 0;
+        self.urcs.clear();
+    }
+
+    /// Power goes and comes back.
+    pub(crate) fn restart(&mut self) {
+        self.power_off();
+        self.power_on();
+    }
+
+    /// Restarts after the time a module needs to leave the network.
+    pub(crate) fn restart_soon(&mut self) {
+        self.schedule(self.profile.shutdown_us, Event::Restart);
+    }
+
+    /// Turns itself off after the time a module needs to leave the network.
+    pub(crate) fn turn_off_soon(&mut self) {
+        let us = self.profile.shutdown_us;
+        self.schedule(us, Event::Urc("POWERED DOWN".into()));
+        self.schedule(2 * us, Event::TurnOff);
+    }
+
+    fn booted(&mut self) {
+        self.power = Power::On;
+        let last = self.profile.boot_urcs.iter().map(|(after, _)| *after).max();
+        self.initialised_at = self.now + last.unwrap_or(0);
+        self.urc("RDY");
+        self.schedule_sim_urcs(self.profile.boot_urcs.clone());
+        self.start_sim_card();
+    }
+
+    fn schedule(&mut self, after: u64, event: Event) {
+        self.events.insert((self.now + after, self.sequence), event);
+        self.sequence += 1;
+    }
+
+    // URCs.
+
+    /// A URC for the host, unless URCs go to another port.
+    pub(crate) fn urc(&mut self, text: &str) {
+        if self.saved.urc_port == self.profile.port || self.saved.urc_port == "all" {
+            self.urcs.push(framed(text));
+        }
+    }
+
+    pub(crate) fn take_urcs(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.urcs)
+    }
+
+    // Errors.
+
+    /// The failure of a TCP/IP command.
+    pub(crate) fn tcpip_error(&mut self, number: u16) -> Outcome {
+        self.last_error = number;
+        Outcome::Done(if self.profile.tcpip_cme {
+            Final::Cme(number)
+        } else {
+            Final::Error
+        })
+    }
+
+    /// Whether everything a start takes is done.
+    pub(crate) fn initialised(&self) -> bool {
+        self.now >= self.initialised_at
+    }
+
+    /// The address of a context.
+    pub(crate) fn context_address(&self, context: u8) -> Ipv4Addr {
+        let first = u32::from(self.cellular.address);
+        Ipv4Addr::from(first.wrapping_add(u32::from(context).saturating_sub(1)))
+    }
+
+    // Time.
+
+    /// Does what is due.
+    pub(crate) fn tick(&mut self) {
+        if let Power::Booting(until) = self.power
+            && until <= self.now
+        {
+            self.booted();
+        }
+        while let Some(entry) = self.events.first_entry() {
+            if entry.key().0 > self.now {
+                break;
+            }
+            match entry.remove() {
+                Event::Urc(text) => self.urc(&text),
+                Event::Restart => self.restart(),
+                Event::TurnOff => self.power_off(),
+            }
+        }
+        if self.register_at.is_some_and(|at| at <= self.now) {
+            self.register();
+        }
+        if let Some(answer) = self.resolver.poll(self.now) {
+            match answer {
+                Answer::Urc(urcs) => urcs.iter().for_each(|urc| self.urc(urc)),
+                Answer::Open(id, address) => self.resolved(id, address),
+            }
+        }
+        self.tick_sockets();
+    }
+
+    /// When something happens by itself next.
+    pub(crate) fn next(&self) -> Option<u64> {
+        let boot = match self.power {
+            Power::Booting(until) => Some(until),
+            _ => None,
+        };
+        let event = self.events.first_key_value().map(|((at, _), _)| *at);
+        [
+            boot,
+            event,
+            self.register_at,
+            self.resolver.next(self.now),
+            self.next_socket(),
+            self.net.next(self.now),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// When to look at a blocking command again, if nothing else happens before.
+    pub(crate) fn wait_until(&self, wait: &Wait) -> Option<u64> {
+        Some(match *wait {
+            Wait::Close { until, .. } => until,
+            Wait::Activate { ready, .. } if ready > self.now => ready,
+            Wait::Activate { until, .. } => until,
+            Wait::Deactivate { at, .. } | Wait::Functionality { at, .. } => at,
+        })
+    }
+
+    /// Whether what a blocking command waits for has happened, and with which outcome.
+    pub(crate) fn check(&mut self, wait: &Wait) -> Option<Outcome> {
+        match *wait {
+            Wait::Close { id, until } => self.check_close(id, until),
+            Wait::Activate {
+                context,
+                ready,
+                until,
+            } => self.check_activate(context, ready, until),
+            Wait::Deactivate { context, at } if at <= self.now => {
+                self.deactivate(context);
+                Some(Outcome::OK)
+            }
+            Wait::Functionality { level, at } if at <= self.now => {
+                self.set_functionality(level);
+                Some(Outcome::OK)
+            }
+            Wait::Deactivate { .. } | Wait::Functionality { .. } => None,
+        }
+    }
+}
+
+impl Settings {
+    fn new(profile: &Profile, saved: &Saved) -> Settings {
+        Settings {
+            echo: saved.echo,
+            cmee: profile.cmee,
+            registration_urc: saved.registration_urc,
+            payload_echo: true,
+            operator_format: 0,
+            simstat_urc: false,
+            qicfg: QicfgValues::new(profile),
+        }
+    }
+}

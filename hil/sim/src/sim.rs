@@ -1,0 +1,390 @@
+//! The simulation: a module, a serial line to it, a network behind it, and time.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use crate::at::channel::{Channel, Io};
+use crate::config::{Config, SimCard};
+use crate::dns::Name;
+use crate::faults::{Incident, Part, Times, UrcPlace, When};
+use crate::line::{Line, LineFault};
+use crate::module::{Module, Power};
+use crate::net::{Link, Peer, PeerIo, TcpSocket, TcpState, Unbound};
+use crate::profile::Profile;
+use crate::trace::{Direction, Traced};
+
+/// A simulated module behind a serial line.
+///
+/// Times are in µs since the simulation began. Nothing happens but in [`Sim::run_until`].
+pub struct Sim {
+    now: u64,
+    transmit_fifo: usize,
+    to_module: Line,
+    to_host: Line,
+    channel: Channel,
+    module: Module,
+    dialogue: Vec<Traced>,
+    /// When something happens inside next, if that is known.
+    next: Option<Option<u64>>,
+}
+
+impl Sim {
+    /// A simulation at time 0.
+    pub fn new(config: Config) -> Sim {
+        Sim {
+            now: 0,
+            transmit_fifo: config.transmit_fifo,
+            to_module: Line::new(config.baud, config.trace),
+            to_host: Line::new(config.baud, config.trace),
+            channel: Channel::new(config.latency_us),
+            module: Module::new(&config),
+            dialogue: Vec::new(),
+            next: None,
+        }
+    }
+
+    // The host's side of the serial line.
+
+    /// The time in µs.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// The host sends bytes, from now on, behind what it is sending already.
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.to_module.push(self.now, bytes);
+        self.next = None;
+        self.record(Direction::ToModule);
+    }
+
+    /// Room in the host's transmit FIFO, in bytes.
+    ///
+    /// [`Sim::write`] takes more than this too, as a host with a larger buffer would.
+    pub fn write_free(&self) -> usize {
+        self.transmit_fifo.saturating_sub(self.to_module.unsent())
+    }
+
+    /// Reads bytes that have arrived at the host, and says how many.
+    pub fn read(&mut self, buf: &mut [u8]) -> usize {
+        self.to_host.read(buf)
+    }
+
+    /// How many bytes have arrived at the host and were not read.
+    pub fn readable(&self) -> usize {
+        self.to_host.arrived()
+    }
+
+    // Time.
+
+    /// Lets time pass until `t`. A time that has passed already does nothing.
+    pub fn run_until(&mut self, t: u64) {
+        while let Some(at) = self.next_inside() {
+            if at > t {
+                break;
+            }
+            self.now = self.now.max(at);
+            self.step();
+        }
+        self.now = self.now.max(t);
+        self.to_host.advance(self.now);
+        self.to_module.advance(self.now);
+    }
+
+    /// When something can happen next: something inside, or a byte arrives at the host.
+    ///
+    /// Never before [`Sim::now`]. `None` if nothing will happen until the host does something.
+    pub fn next_event(&mut self) -> Option<u64> {
+        let inside = self.next_inside();
+        let next = inside.into_iter().chain(self.to_host.next_arrival()).min();
+        next.map(|at| at.max(self.now))
+    }
+
+    fn next_inside(&mut self) -> Option<u64> {
+        if let Some(next) = self.next {
+            return next;
+        }
+        self.module.now = self.now;
+        let mute_until = self.module.faults.mute_until;
+        let line = if self.listening() {
+            self.channel.next(&self.to_module, &self.module)
+        } else {
+            mute_until
+        };
+        let incidents = self.module.faults.incidents.iter();
+        let incident = incidents.filter_map(|(when, _)| self.time_of(*when)).min();
+        let next = [line, incident, self.module.next()]
+            .into_iter()
+            .flatten()
+            .min();
+        self.next = Some(next);
+        next
+    }
+
+    fn time_of(&self, when: When) -> Option<u64> {
+        match when {
+            When::At(at) => Some(at),
+            When::ByteToHost(position) => self.to_host.time_of(position),
+            When::ByteToModule(position) => self.to_module.time_of(position),
+        }
+    }
+
+    /// Whether the module takes commands.
+    fn listening(&self) -> bool {
+        self.module.power() == Power::On && self.module.faults.mute_until.is_none()
+    }
+
+    /// Does everything that is due now.
+    fn step(&mut self) {
+        self.next = None;
+        self.module.now = self.now;
+        self.to_module.advance(self.now);
+        self.to_host.advance(self.now);
+        if !self.listening() {
+            self.to_module.discard_arrived();
+            self.channel.reset();
+        }
+        self.module
+            .faults
+            .mute_until
+            .take_if(|until| *until <= self.now);
+        self.incidents();
+        loop {
+            self.module.net.poll(self.now);
+            self.module.tick();
+            if std::mem::take(&mut self.module.cut) {
+                self.to_host.cut(self.now);
+                self.channel.reset();
+            }
+            if !self.listening() {
+                self.module.take_urcs();
+                break;
+            }
+            let mut io = Io {
+                now: self.now,
+                from_host: &mut self.to_module,
+                to_host: &mut self.to_host,
+                module: &mut self.module,
+            };
+            self.channel.send_urcs(&mut io);
+            let progress = self.channel.tick(&mut io);
+            self.channel.send_urcs(&mut io);
+            if !progress {
+                break;
+            }
+        }
+        self.record(Direction::ToHost);
+    }
+
+    fn incidents(&mut self) {
+        let mut waiting = std::mem::take(&mut self.module.faults.incidents);
+        while let Some((when, incident)) = waiting.pop_front() {
+            if self.time_of(when).is_some_and(|at| at <= self.now) {
+                self.happen(incident);
+            } else {
+                self.module.faults.incidents.push_back((when, incident));
+            }
+        }
+    }
+
+    fn happen(&mut self, incident: Incident) {
+        match incident {
+            Incident::Reset => self.module.restart(),
+            Incident::PdpDeact(context) => {
+                self.module.pdpdeact(context);
+            }
+            Incident::Mute(time) => {
+                self.module.faults.mute_until = Some(self.now + time);
+                self.channel.reset();
+            }
+        }
+    }
+
+    fn record(&mut self, direction: Direction) {
+        let line = match direction {
+            Direction::ToModule => &mut self.to_module,
+            Direction::ToHost => &mut self.to_host,
+        };
+        let entries = line.take_log();
+        self.dialogue
+            .extend(entries.into_iter().map(|(at, bytes)| Traced {
+                at,
+                direction,
+                bytes,
+            }));
+    }
+
+    /// Everything that was put on the serial line, if [`Config::trace`] is set.
+    pub fn dialogue(&self) -> &[Traced] {
+        &self.dialogue
+    }
+
+    // The truth.
+
+    /// The true state of the TCP connection of a connect id; none if the id is free or has no
+    /// connection.
+    pub fn tcp_state(&self, connect_id: u8) -> Option<TcpState> {
+        let row = self.module.sockets.get(connect_id)?;
+        Some(
+            row.tcp
+                .map_or(TcpState::Closed, |serial| self.module.net.state(serial)),
+        )
+    }
+
+    /// Every TCP socket of the module, the oldest first, also those whose connect id is free again.
+    pub fn tcp_sockets(&self) -> Vec<TcpSocket> {
+        self.module.net.list()
+    }
+
+    // The world.
+
+    /// Puts a server at an address. `make` gives a peer for each connection.
+    pub fn serve<P: Peer + 'static>(
+        &mut self,
+        at: SocketAddrV4,
+        make: impl FnMut() -> P + Send + 'static,
+    ) {
+        self.module.net.serve(at, make);
+        self.next = None;
+    }
+
+    /// Lets a test act for a server, on its youngest established connection; none if there is none.
+    ///
+    /// ```
+    /// # use quectel_sim::{Config, Sim, Sink};
+    /// # let mut sim = Sim::new(Config::default());
+    /// let server = "192.0.2.7:7".parse().unwrap();
+    /// sim.serve(server, || Sink);
+    /// // … the module connects …
+    /// sim.with_peer(server, |io| io.send(b"hello"));
+    /// sim.with_peer(server, |io| io.close());
+    /// ```
+    pub fn with_peer<R>(
+        &mut self,
+        server: SocketAddrV4,
+        act: impl FnOnce(&mut PeerIo) -> R,
+    ) -> Option<R> {
+        self.next = None;
+        self.module.net.peer(self.now, server).map(act)
+    }
+
+    /// Lets connections to an address be refused, or get no answer.
+    pub fn set_unbound(&mut self, at: SocketAddrV4, what: Unbound) {
+        self.module.net.set_unbound(at, what);
+    }
+
+    /// Tells the name server the addresses of a name, and their time to live in seconds.
+    ///
+    /// A name without addresses is unknown.
+    pub fn set_name(&mut self, name: &str, addresses: &[Ipv4Addr], ttl_s: u32) {
+        let known = Name::Addresses(addresses.to_vec(), ttl_s);
+        self.module.resolver.set(name, known);
+    }
+
+    /// Lets the name server never answer for a name.
+    pub fn set_name_silent(&mut self, name: &str) {
+        self.module.resolver.set(name, Name::Silent);
+    }
+
+    /// The radio link, to be changed from now on.
+    pub fn link_mut(&mut self) -> &mut Link {
+        self.module.net.link_mut()
+    }
+
+    /// Takes the SIM card out and puts another, or the same in another state, or none, in.
+    pub fn set_sim_card(&mut self, card: SimCard) {
+        self.change(|module| module.change_sim_card(card));
+    }
+
+    /// Changes the registration: 1 home, 2 searching, 3 denied, 5 roaming.
+    pub fn set_registration(&mut self, state: u8) {
+        self.change(|module| module.set_registration(state));
+    }
+
+    // Power.
+
+    /// Pulses the power key of a module that is off: it boots.
+    pub fn power_on(&mut self) {
+        self.change(Module::power_on);
+    }
+
+    /// Takes the power away.
+    pub fn power_off(&mut self) {
+        self.change(Module::power_off);
+    }
+
+    /// Pulses the reset pin: the module restarts, and says `RDY` when it has booted.
+    pub fn reset(&mut self) {
+        self.change(Module::restart);
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Module)) {
+        self.module.now = self.now;
+        change(&mut self.module);
+        self.step();
+    }
+
+    // Faults.
+
+    /// The number of bytes put on the line in a direction so far: the position of the next one.
+    pub fn position(&self, direction: Direction) -> u64 {
+        match direction {
+            Direction::ToModule => self.to_module.position(),
+            Direction::ToHost => self.to_host.position(),
+        }
+    }
+
+    /// Adds a fault of the serial line.
+    pub fn add_line_fault(&mut self, direction: Direction, fault: LineFault) {
+        match direction {
+            Direction::ToModule => self.to_module.add_fault(fault),
+            Direction::ToHost => self.to_host.add_fault(fault),
+        }
+    }
+
+    /// Puts a URC, given without its CRLFs, at a place in the dialogue of a command such as
+    /// `+QISEND`. An empty command stands for all.
+    pub fn inject_urc(&mut self, place: UrcPlace, command: &str, text: &str, times: Times) {
+        self.module.faults.inject(place, command, text, times);
+    }
+
+    /// Sends a URC, given without its CRLFs, as soon as URCs may be sent.
+    pub fn send_urc(&mut self, text: &str) {
+        self.change(|module| module.urc(text));
+    }
+
+    /// Makes a part of a command late, in µs. An empty command stands for all.
+    pub fn delay(&mut self, part: Part, command: &str, by_us: u64, times: Times) {
+        self.module.faults.delay_answer(part, command, by_us, times);
+    }
+
+    /// Lets something happen by itself.
+    pub fn schedule(&mut self, when: When, incident: Incident) {
+        self.module.faults.incidents.push_back((when, incident));
+        self.next = None;
+    }
+
+    /// Loses the next recv URCs.
+    pub fn lose_recv_urcs(&mut self, count: u32) {
+        self.module.faults.lose_recv = count;
+    }
+
+    /// Loses the next closed URCs.
+    pub fn lose_closed_urcs(&mut self, count: u32) {
+        self.module.faults.lose_closed = count;
+    }
+
+    /// Answers the next payloads with `SEND FAIL`, and drops them.
+    pub fn fail_sends(&mut self, count: u32) {
+        self.module.faults.send_fail = count;
+    }
+
+    /// Answers the next `AT+QISEND` with `ERROR` instead of a prompt.
+    pub fn refuse_prompts(&mut self, count: u32) {
+        self.module.faults.refuse_prompt = count;
+    }
+
+    /// The constants and switches of the module, to be changed from now on.
+    pub fn profile_mut(&mut self) -> &mut Profile {
+        self.next = None;
+        &mut self.module.profile
+    }
+}

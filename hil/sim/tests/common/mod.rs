@@ -1,0 +1,131 @@
+//! A host for tests: sends bytes, and compares what comes back byte by byte.
+#![allow(dead_code, reason = "every test file uses another part")]
+
+use quectel_sim::{Config, Sim};
+
+/// How long a host waits for an answer, in µs.
+const PATIENCE: u64 = 200_000_000;
+
+/// A host that talks to a simulated module.
+pub(crate) struct Host {
+    pub(crate) sim: Sim,
+}
+
+/// Bytes as a test prints them.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
+impl Host {
+    pub(crate) fn new(config: Config) -> Host {
+        Host {
+            sim: Sim::new(config),
+        }
+    }
+
+    /// A host whose module has its echoes off and context 1 active.
+    pub(crate) fn ready(config: Config) -> Host {
+        let mut host = Host::new(config);
+        host.talk("ATE0\r", "ATE0\r\r\nOK\r\n");
+        host.talk("AT+QISDE=0\r", "\r\nOK\r\n");
+        host.talk("AT+QIACT=1\r", "\r\nOK\r\n");
+        host
+    }
+
+    /// A ready host with a connection open on id 0.
+    #[track_caller]
+    pub(crate) fn connected(config: Config, serve: impl FnOnce(&mut Sim)) -> Host {
+        let mut host = Host::ready(config);
+        serve(&mut host.sim);
+        host.open(0);
+        host
+    }
+
+    /// Opens id `id` to 192.0.2.7:7.
+    #[track_caller]
+    pub(crate) fn open(&mut self, id: u8) {
+        self.talk(
+            format!("AT+QIOPEN=1,{id},\"TCP\",\"192.0.2.7\",7,0,0\r"),
+            "\r\nOK\r\n",
+        );
+        self.expect(format!("\r\n+QIOPEN: {id},0\r\n"));
+    }
+
+    /// Sends bytes.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.sim.write(bytes.as_ref());
+    }
+
+    /// Sends a command and expects this answer.
+    #[track_caller]
+    pub(crate) fn talk(&mut self, command: impl AsRef<[u8]>, answer: impl AsRef<[u8]>) {
+        self.send(command);
+        self.expect(answer);
+    }
+
+    /// Expects exactly these bytes next.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, bytes: impl AsRef<[u8]>) {
+        let bytes = bytes.as_ref();
+        let got = self.take(bytes.len());
+        assert_eq!(shown(&got), shown(bytes));
+    }
+
+    /// The next `n` bytes, or fewer if they do not come.
+    pub(crate) fn take(&mut self, n: usize) -> Vec<u8> {
+        let until = self.sim.now() + PATIENCE;
+        while self.sim.readable() < n {
+            match self.sim.next_event() {
+                Some(at) if at <= until => self.sim.run_until(at),
+                _ => break,
+            }
+        }
+        let mut got = vec![0; n];
+        let len = self.sim.read(&mut got);
+        got.truncate(len);
+        got
+    }
+
+    /// Expects silence for this long, in µs.
+    #[track_caller]
+    pub(crate) fn silence(&mut self, us: u64) {
+        self.sim.run_until(self.sim.now() + us);
+        let n = self.sim.readable();
+        let got = self.take(n);
+        assert_eq!(shown(&got), "");
+    }
+
+    /// Lets the URCs of a start pass.
+    pub(crate) fn silence_of_boot(&mut self) {
+        self.sim.run_until(self.sim.now() + 10_000_000);
+        let n = self.sim.readable();
+        self.take(n);
+    }
+
+    /// Lets time pass until `done`.
+    #[track_caller]
+    pub(crate) fn run_while(&mut self, mut busy: impl FnMut(&mut Sim) -> bool) {
+        let until = self.sim.now() + PATIENCE;
+        while busy(&mut self.sim) {
+            match self.sim.next_event() {
+                Some(at) if at <= until => self.sim.run_until(at),
+                other => panic!("stuck at {}: next event {other:?}", self.sim.now()),
+            }
+        }
+    }
+
+    /// Sends payload with `AT+QISEND`.
+    #[track_caller]
+    pub(crate) fn qisend(&mut self, id: u8, data: &[u8]) {
+        self.talk(format!("AT+QISEND={id},{}\r", data.len()), "\r\n> ");
+        self.talk(data, "\r\nSEND OK\r\n");
+    }
+
+    /// Reads with `AT+QIRD` and expects these bytes.
+    #[track_caller]
+    pub(crate) fn qird(&mut self, id: u8, data: &[u8]) {
+        let head = format!("\r\n+QIRD: {}\r\n", data.len());
+        let answer = [head.as_bytes(), data, b"\r\n\r\nOK\r\n"].concat();
+        self.talk(format!("AT+QIRD={id},1500\r"), answer);
+    }
+}

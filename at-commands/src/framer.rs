@@ -6,6 +6,10 @@
 //! answers the outstanding command only if prefix and shape fit. Everything
 //! else is a URC or an unknown line, on which nothing hangs.
 //!
+//! One lost byte must not cost more than it has to: a line ends at its CR or
+//! its LF, whichever comes first, so neither is missed alone. Around a payload
+//! nothing is forgiven, since there a missing byte shifts the count.
+//!
 //! Each byte is looked at a bounded number of times, nothing recurses, and
 //! the only memory is one line of [`LINE`] bytes.
 
@@ -19,6 +23,11 @@ pub const LINE: usize = 256;
 /// What ends a counted payload. Which of the two it is is a constant of the
 /// module family: a framer that took either would accept a payload that lost
 /// two bytes on the way.
+///
+/// The trailer tells of lost bytes whatever their number, and of up to 5
+/// ([`BlankLine`](Self::BlankLine)) or 3 ([`NoBlankLine`](Self::NoBlankLine))
+/// doubled ones. More go unnoticed if the payload itself ends like a trailer;
+/// a changed byte is never noticed. Only TLS helps against those.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Trailer {
@@ -26,6 +35,25 @@ pub enum Trailer {
     BlankLine,
     /// `<data>\r\nOK\r\n`
     NoBlankLine,
+}
+
+impl Trailer {
+    const fn behind_payload(self) -> State {
+        State::Trailer(match self {
+            Self::BlankLine => Step::BlankCr,
+            Self::NoBlankLine => Step::Cr,
+        })
+    }
+
+    /// An empty answer has no payload line and so no end of one, whatever
+    /// the family. It is matched all the same: a header that lost a digit
+    /// could announce nothing, too.
+    const fn behind_header(self, n: usize) -> State {
+        match n {
+            0 => State::Trailer(Step::Cr),
+            n => State::Payload(n),
+        }
+    }
 }
 
 /// What follows the command line on the wire, besides information lines.
@@ -45,7 +73,7 @@ pub struct Expect {
     /// Prefix of information lines with its colon, empty if there are none.
     pub prefix: &'static str,
     /// Whether what follows the prefix has the shape of the answer, where a
-    /// URC has the same prefix.
+    /// URC has the same prefix. Not asked of the header of a counted payload.
     pub shape: fn(&[u8]) -> bool,
     /// Information text comes without a prefix (`ATI`).
     pub bare: bool,
@@ -81,7 +109,8 @@ impl Expect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FrameError {
-    /// The header announces more bytes than were asked for, or no number.
+    /// The header announces more bytes than were asked for or no number, or
+    /// a byte of it was lost, doubled or changed.
     Header,
     /// The bytes behind the payload are not its trailer: bytes were lost or
     /// doubled inside the payload.
@@ -89,7 +118,7 @@ pub enum FrameError {
 }
 
 /// One piece of the stream.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Token<'a> {
     /// The module repeated the command.
     Echo,
@@ -111,6 +140,9 @@ pub enum Token<'a> {
     /// A line longer than [`LINE`] was dropped.
     TooLong,
     /// Stream and expectation do not fit; the rest of the answer is unusable.
+    /// What follows may be payload: no line of it, whatever it looks like, is
+    /// to be believed until the module has answered something that only it
+    /// can know.
     Broken(FrameError),
 }
 
@@ -120,13 +152,17 @@ enum State {
     Line,
     /// The prompt was seen; lines come, `SEND OK` is among the codes.
     Prompted,
+    /// The CR of a header was seen, its LF must follow; then so much payload.
+    HeaderEnd(usize),
     /// Counting payload, this many bytes to come.
     Payload(usize),
     /// Matching the trailer.
     Trailer(Step),
 }
 
-/// Place inside `\r\n[\r\n<URC>\r\n]…\r\nOK\r\n`, byte by byte.
+/// Place inside `\r\n[\r\n<URC>\r\n]…\r\nOK\r`, byte by byte. The last LF is
+/// not waited for: the count has been proven, and what waits for one byte can
+/// wait for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
     /// The CR and LF of the blank line.
@@ -135,10 +171,10 @@ enum Step {
     /// The CR and LF in front of a line.
     Cr,
     Lf,
-    /// Inside the line.
+    /// Inside the line, up to its CR.
     Text,
-    /// The LF after the line's CR.
-    End,
+    /// The LF of a URC.
+    UrcLf,
 }
 
 /// See the [module documentation](self).
@@ -148,6 +184,9 @@ pub struct Framer {
     len: usize,
     /// The line did not fit.
     overflow: bool,
+    /// The line had begun before the outstanding command was sent, so it
+    /// cannot be its answer.
+    stale: bool,
     /// How much of the line equals the command just sent; `None` once it
     /// differs.
     echo: Option<usize>,
@@ -165,6 +204,7 @@ impl Framer {
             line: [0; LINE],
             len: 0,
             overflow: false,
+            stale: false,
             echo: Some(0),
             state: State::Line,
             expect: None,
@@ -173,14 +213,30 @@ impl Framer {
         }
     }
 
-    /// A command is on its way. `most` bounds the bytes of a counted payload.
+    /// A framer that has just counted the last of `n` bytes of payload.
+    #[cfg(feature = "atat-ingress")]
+    pub(crate) const fn behind_payload(trailer: Trailer, n: usize) -> Self {
+        let mut framer = Self::new(trailer);
+        framer.state = match n {
+            0 => trailer.behind_header(0),
+            _ => trailer.behind_payload(),
+        };
+        framer
+    }
+
+    /// A command is about to be transmitted: to be called before its first
+    /// byte goes out. `most` bounds the bytes of a counted payload. A
+    /// half-collected line is kept, but it will not be taken for the answer.
     pub fn expect(&mut self, expect: Expect, most: usize) {
         self.expect = Some(expect);
         self.most = most;
         self.state = State::Line;
+        self.stale = !self.at_line_start();
     }
 
-    /// Nothing is outstanding any more; a half-collected line is kept.
+    /// Nothing is outstanding any more; a half-collected line is kept. What
+    /// is left of a counted payload would be read as lines: let it be counted
+    /// to its end instead, or treat what follows as after [`Token::Broken`].
     pub fn release(&mut self) {
         self.expect = None;
         self.state = State::Line;
@@ -191,46 +247,74 @@ impl Framer {
         self.state == State::Line && self.expect.is_some_and(|e| e.body == Body::Prompt)
     }
 
+    fn at_line_start(&self) -> bool {
+        self.len == 0 && !self.overflow
+    }
+
     /// Takes bytes from the front of `input` up to the end of the next token.
     /// Returns how many were taken, and the token if one is complete. With no
     /// token all of `input` was taken. `sent` is the outstanding command as
     /// transmitted, with its CR, or empty.
+    ///
+    /// ```
+    /// use quectel_at_commands::{Command, Framer, ResultCode, Token, Trailer, sim::GetSimState};
+    /// let mut framer = Framer::new(Trailer::BlankLine);
+    /// framer.expect(GetSimState::EXPECT, 0);
+    /// let (sent, mut rest) = (&b"AT+CPIN?\r"[..], &b"\r\n+CPIN: READY\r\n\r\nOK\r\n"[..]);
+    /// let (taken, token) = framer.next(sent, rest);
+    /// assert_eq!(token, Some(Token::Info(b"+CPIN: READY")));
+    /// rest = &rest[taken..];
+    /// let (_, token) = framer.next(sent, rest);
+    /// assert_eq!(token, Some(Token::Final(ResultCode::Ok)));
+    /// ```
     pub fn next<'a>(&'a mut self, sent: &[u8], input: &'a [u8]) -> (usize, Option<Token<'a>>) {
-        if let State::Payload(left) = self.state {
-            let taken = left.min(input.len());
-            self.payload_taken(left - taken);
-            let payload = input.get(..taken).unwrap_or_default();
-            return (taken, (taken > 0).then_some(Token::Payload(payload)));
-        }
-        for (at, byte) in input.iter().enumerate() {
+        let mut taken = 0;
+        while let Some(rest) = input.get(taken..)
+            && let Some(byte) = rest.first()
+        {
             let done = match self.state {
+                State::Payload(left) => {
+                    let payload = rest.get(..left).unwrap_or(rest);
+                    self.payload_taken(left - payload.len());
+                    return (taken + payload.len(), Some(Token::Payload(payload)));
+                }
+                State::HeaderEnd(n) => self.header_end(n, *byte),
                 State::Trailer(step) => self.trailer_byte(step, *byte),
-                _ => self.line_byte(sent, *byte),
+                State::Line | State::Prompted => self.line_byte(sent, *byte),
             };
+            taken += 1;
             if let Some(done) = done {
-                return (at + 1, Some(self.token(done)));
+                return (taken, Some(self.token(done)));
             }
         }
-        (input.len(), None)
+        (taken, None)
+    }
+
+    /// Between the CR of a header and its payload stands one LF. Was it lost,
+    /// the count would begin one byte too late.
+    fn header_end(&mut self, n: usize, byte: u8) -> Option<Done> {
+        if byte != b'\n' {
+            return Some(Done::Broken(FrameError::Header));
+        }
+        self.state = self.trailer.behind_header(n);
+        None
     }
 
     fn payload_taken(&mut self, left: usize) {
-        self.state = match (left, self.trailer) {
-            (0, Trailer::BlankLine) => State::Trailer(Step::BlankCr),
-            (0, Trailer::NoBlankLine) => State::Trailer(Step::Cr),
+        self.state = match left {
+            0 => self.trailer.behind_payload(),
             _ => State::Payload(left),
         };
     }
 
     fn line_byte(&mut self, sent: &[u8], byte: u8) -> Option<Done> {
-        let at_start = self.len == 0 && !self.overflow;
-        if at_start {
+        if self.at_line_start() {
             if byte == b'>' && self.awaits_prompt() {
                 self.state = State::Prompted;
                 return Some(Done::Prompt);
             }
             // Blank lines, and the blank of the prompt.
-            if matches!(byte, b'\r' | b'\n' | b' ') {
+            if byte.is_ascii_whitespace() {
                 return None;
             }
             self.echo = Some(0);
@@ -242,16 +326,11 @@ impl Framer {
                 return Some(Done::Echo);
             }
         }
-        if byte != b'\n' {
-            self.push(byte);
-            return None;
+        if matches!(byte, b'\r' | b'\n') {
+            return Some(Done::Line { end: byte });
         }
-        let text = self.line.get(..self.len).unwrap_or_default().trim_ascii();
-        if text.is_empty() && !self.overflow {
-            self.clear();
-            return None;
-        }
-        Some(Done::Line)
+        self.push(byte);
+        None
     }
 
     /// A trailer is matched to the byte: what deviates means that the payload
@@ -262,12 +341,12 @@ impl Framer {
             (Step::BlankLf, b'\n') => Step::Cr,
             (Step::Cr, b'\r') => Step::Lf,
             (Step::Lf, b'\n') => Step::Text,
-            (Step::Text, b'\r') if self.len > 0 => Step::End,
-            (Step::Text, b) if b != b'\r' && b != b'\n' => {
+            (Step::Text, b'\r') => return Some(Done::TrailerLine),
+            (Step::Text, b) if b != b'\n' => {
                 self.push(byte);
                 Step::Text
             }
-            (Step::End, b'\n') => return Some(Done::TrailerLine),
+            (Step::UrcLf, b'\n') => Step::Cr,
             _ => {
                 self.clear();
                 return Some(Done::Broken(FrameError::Trailer));
@@ -290,30 +369,24 @@ impl Framer {
     fn clear(&mut self) {
         self.len = 0;
         self.overflow = false;
+        self.stale = false;
     }
 
     /// Turns what `next` found into a token. Separate from finding it, since
     /// the token borrows the line buffer.
     fn token(&mut self, done: Done) -> Token<'_> {
-        let (len, overflow) = (self.len, self.overflow);
+        let (len, overflow, stale) = (self.len, self.overflow, self.stale);
         match done {
             Done::Echo => Token::Echo,
             Done::Prompt => Token::Prompt,
             Done::Broken(error) => self.broken(error),
-            Done::Line | Done::TrailerLine if overflow => {
+            Done::Line { end } => {
                 self.clear();
-                if done == Done::TrailerLine {
-                    return self.broken(FrameError::Trailer);
-                }
-                Token::TooLong
-            }
-            Done::Line => {
-                self.clear();
-                self.line_token(len)
+                self.line_token(len, overflow, stale, end)
             }
             Done::TrailerLine => {
                 self.clear();
-                self.trailer_token(len)
+                self.trailer_token(len, overflow)
             }
         }
     }
@@ -324,32 +397,54 @@ impl Framer {
     }
 
     /// Between payload and `OK` only URCs may stand.
-    fn trailer_token(&mut self, len: usize) -> Token<'_> {
+    fn trailer_token(&mut self, len: usize, overflow: bool) -> Token<'_> {
         let line = self.line.get(..len).unwrap_or_default();
         if line == b"OK" {
             self.release();
             return Token::Final(ResultCode::Ok);
         }
-        match Urc::parse(line) {
+        match Urc::parse(line).filter(|_| !overflow) {
             Some(urc) => {
-                self.state = State::Trailer(Step::Cr);
+                self.state = State::Trailer(Step::UrcLf);
                 Token::Urc(urc)
             }
             None => self.broken(FrameError::Trailer),
         }
     }
 
-    fn line_token(&mut self, len: usize) -> Token<'_> {
+    fn line_token(&mut self, len: usize, overflow: bool, stale: bool, end: u8) -> Token<'_> {
         let line = self.line.get(..len).unwrap_or_default().trim_ascii();
-        let Some(expect) = self.expect else {
-            return Urc::parse(line).map_or(Token::Unknown(line), Token::Urc);
+        let Some(expect) = self.expect.filter(|_| !stale) else {
+            return match Urc::parse(line) {
+                _ if overflow => Token::TooLong,
+                Some(urc) => Token::Urc(urc),
+                None => Token::Unknown(line),
+            };
         };
+        if expect.body == Body::Counted
+            && (line.starts_with(expect.prefix.as_bytes())
+                || almost(line, expect.prefix.as_bytes()) && Urc::parse(line).is_none())
+        {
+            let n = header(line, expect.prefix).filter(|n| !overflow && *n <= self.most);
+            (self.state, self.expect) = match n {
+                None => (State::Line, None),
+                Some(n) if end == b'\r' => (State::HeaderEnd(n), Some(expect)),
+                Some(n) => (self.trailer.behind_header(n), Some(expect)),
+            };
+            // The payload behind a damaged header must not be read as lines.
+            return n.map_or(Token::Broken(FrameError::Header), Token::Header);
+        }
+        if overflow {
+            return Token::TooLong;
+        }
         if let Some(code) = ResultCode::parse(line) {
             let sends = matches!(code, ResultCode::SendOk | ResultCode::SendFail);
             let fits = match (expect.body, self.state) {
                 (Body::Prompt, State::Prompted) => sends || code.is_error(),
-                (Body::Prompt, _) => code.is_error(),
-                _ => !sends,
+                // `OK` comes behind the prompt or the header, or it is the
+                // late answer to something else.
+                (Body::Prompt | Body::Counted, _) => code.is_error(),
+                (Body::Lines, _) => !sends,
             };
             if !fits {
                 return Token::Unknown(line);
@@ -361,29 +456,34 @@ impl Framer {
         let answer = (!expect.prefix.is_empty())
             .then(|| line.strip_prefix(expect.prefix.as_bytes()))
             .flatten();
-        if let Some(rest) = answer.map(<[u8]>::trim_ascii)
-            && (expect.shape)(rest)
-        {
-            if expect.body != Body::Counted {
-                return Token::Info(line);
-            }
-            let announced = fields::decimal(rest).and_then(|n| usize::try_from(n).ok());
-            let Some(n) = announced.filter(|n| *n <= self.most) else {
-                self.expect = None;
-                self.state = State::Line;
-                return Token::Broken(FrameError::Header);
-            };
-            if n > 0 {
-                self.state = State::Payload(n);
-            }
-            return Token::Header(n);
+        if answer.is_some_and(|rest| (expect.shape)(rest.trim_ascii())) {
+            return Token::Info(line);
         }
         match Urc::parse(line) {
             Some(urc) => Token::Urc(urc),
-            None if expect.bare => Token::Info(line),
+            None if expect.bare && !line.starts_with(b"+") => Token::Info(line),
             None => Token::Unknown(line),
         }
     }
+}
+
+/// The bytes that a header line announces.
+fn header(line: &[u8], prefix: &str) -> Option<usize> {
+    let rest = line.strip_prefix(prefix.as_bytes())?;
+    usize::try_from(fields::decimal(rest.trim_ascii())?).ok()
+}
+
+/// Whether `line` would begin with `prefix` if one byte had not been lost,
+/// added or changed.
+fn almost(line: &[u8], prefix: &[u8]) -> bool {
+    let same = line.iter().zip(prefix).take_while(|(a, b)| a == b).count();
+    let (line, prefix) = (line.get(same..), prefix.get(same..));
+    let (line, prefix) = (line.unwrap_or_default(), prefix.unwrap_or_default());
+    let (Some((_, line_on)), Some((_, prefix_on))) = (line.split_first(), prefix.split_first())
+    else {
+        return prefix.len() < 2;
+    };
+    line.starts_with(prefix_on) || line_on.starts_with(prefix_on) || line_on.starts_with(prefix)
 }
 
 /// What the byte loop found, before it becomes a [`Token`].
@@ -391,7 +491,10 @@ impl Framer {
 enum Done {
     Echo,
     Prompt,
-    Line,
+    /// A line, and the byte that ended it.
+    Line {
+        end: u8,
+    },
     TrailerLine,
     Broken(FrameError),
 }

@@ -1,33 +1,46 @@
 //! General commands: line discipline (V.250) and identification.
 //! Manual: AT commands manual, "general commands".
 
-use atat::atat_derive::AtatResp;
-
 use crate::{command::commands, framer::Expect};
 
 /// Nothing but a final result code.
-#[derive(Debug, Clone, PartialEq, Eq, AtatResp)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoResponse;
 
-/// Information text without a prefix, all rows of it.
+impl atat::AtatResp for NoResponse {}
+
+/// Whatever came before the final code was not for this command.
+pub(crate) fn nothing(_: &[u8]) -> Result<NoResponse, ()> {
+    Ok(NoResponse)
+}
+
+/// Information text without a prefix, its rows separated by CR LF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InformationText(pub heapless::String<128>);
 
 impl atat::AtatResp for InformationText {}
 
-pub(crate) fn text(answer: &[u8]) -> Result<InformationText, ()> {
-    let text = core::str::from_utf8(answer.trim_ascii()).map_err(|_| ())?;
-    Ok(InformationText(text.try_into().map_err(|_| ())?))
+fn text(answer: &[u8]) -> Result<InformationText, ()> {
+    let mut text = heapless::String::new();
+    // A line with a prefix is a URC that is not known here.
+    for line in crate::lines(answer).filter(|line| !line.starts_with(b"+")) {
+        if !text.is_empty() {
+            text.push_str("\r\n").map_err(|_| ())?;
+        }
+        text.push_str(core::str::from_utf8(line).map_err(|_| ())?)
+            .map_err(|_| ())?;
+    }
+    Ok(InformationText(text))
 }
 
 commands! {
     /// `AT`: is the module there?
-    "", 300 ms, Expect::CODE, NoResponse => struct Attention;
+    "", 300 ms, Expect::CODE, NoResponse [nothing] => struct Attention;
     /// `ATE0`: do not repeat commands.
-    "E0", 300 ms, Expect::CODE, NoResponse => struct EchoOff;
+    "E0", 300 ms, Expect::CODE, NoResponse [nothing] => struct EchoOff;
     /// `AT+CMEE=<n>`: form of error codes, 0 `ERROR`, 1 number, 2 text.
     /// Not stored.
-    "+CMEE", 300 ms, Expect::CODE, NoResponse => struct SetErrorFormat {
+    "+CMEE", 300 ms, Expect::CODE, NoResponse [nothing] => struct SetErrorFormat {
         /// 0, 1 or 2.
         format: u8 = 0,
     };

@@ -15,7 +15,8 @@
 //! ```
 //!
 //! # Features
-//! - `atat-ingress`: `QuectelDigester`, for atat's own `Ingress` and clients.
+//! - `atat-ingress`: `digester::QuectelDigester`, for atat's own `Ingress` and
+//!   clients.
 //! - `defmt`: `defmt::Format` for the public types.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -35,6 +36,8 @@
 extern crate std;
 
 mod command;
+#[cfg(feature = "atat-ingress")]
+pub mod digester;
 pub mod dns;
 pub mod fields;
 pub mod framer;
@@ -53,16 +56,32 @@ pub use framer::{Expect, Framer, Token, Trailer};
 pub use result::{CmeError, ResultCode, TcpIpError};
 pub use urc::Urc;
 
-/// Every line of a multi-row answer through `parse`.
+/// The lines of an answer that atat hands over in one piece. Besides rows it
+/// can hold URCs that are not known here; they are for the reader to skip.
+fn lines(answer: &[u8]) -> impl Iterator<Item = &[u8]> {
+    answer
+        .split(|b| matches!(b, b'\r' | b'\n'))
+        .map(<[u8]>::trim_ascii)
+        .filter(|line| !line.is_empty())
+}
+
+/// The answer of one row: the last line that `parse` takes.
+fn row<T>(answer: &[u8], parse: impl Fn(&[u8]) -> Option<T>) -> Result<T, ()> {
+    lines(answer).filter_map(parse).last().ok_or(())
+}
+
+/// Every row of a multi-row answer.
+///
+/// # Errors
+/// A row that `parse` refuses, or more than `N` rows.
 fn rows<T, const N: usize>(
     answer: &[u8],
+    prefix: &str,
     parse: fn(&[u8]) -> Option<T>,
 ) -> Result<heapless::Vec<T, N>, ()> {
     let mut rows = heapless::Vec::new();
-    for line in answer.split(|b| *b == b'\n').map(<[u8]>::trim_ascii) {
-        if !line.is_empty() {
-            rows.push(parse(line).ok_or(())?).map_err(|_| ())?;
-        }
+    for line in lines(answer).filter(|line| line.starts_with(prefix.as_bytes())) {
+        rows.push(parse(line).ok_or(())?).map_err(|_| ())?;
     }
     Ok(rows)
 }

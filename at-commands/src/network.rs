@@ -40,7 +40,7 @@ pub struct Registration(pub u8);
 impl Registration {
     /// Home network or roaming: data can be had.
     pub const fn is_registered(self) -> bool {
-        matches!(self.0, 1 | 5)
+        matches!(self.0, 1 | 5 | 9 | 10)
     }
 
     /// Reads the answer `<prefix> <n>,<stat>[,…]` to a read command.
@@ -54,7 +54,8 @@ impl Registration {
     pub fn parse_urc(line: &[u8], domain: Domain) -> Option<Self> {
         let mut fields = Fields::of(line, domain.prefix())?;
         let stat = fields.number()?;
-        if let Some(area) = fields.raw() {
+        // Firmware that has no area to tell leaves the field empty.
+        if let Some(area) = fields.raw().filter(|area| !area.is_empty()) {
             fields::unquote(area)?;
         }
         Some(Self(stat))
@@ -65,9 +66,7 @@ impl atat::AtatResp for Registration {}
 
 /// Answer `<n>,<stat>` against URC `<stat>` and `<stat>,"<area>"`.
 fn is_answer(rest: &[u8]) -> bool {
-    let mut fields = Fields::of(rest, "").into_iter();
-    fields
-        .next()
+    Fields::of(rest, "")
         .is_some_and(|mut f| f.number::<u8>().is_some() && f.number::<u8>().is_some())
 }
 
@@ -79,15 +78,19 @@ const fn registration(prefix: &'static str) -> Expect {
 }
 
 fn eps(answer: &[u8]) -> Result<Registration, ()> {
-    Registration::parse_answer(answer.trim_ascii(), Domain::Eps).ok_or(())
+    crate::row(answer, |line| Registration::parse_answer(line, Domain::Eps))
 }
 
 fn packet(answer: &[u8]) -> Result<Registration, ()> {
-    Registration::parse_answer(answer.trim_ascii(), Domain::PacketSwitched).ok_or(())
+    crate::row(answer, |line| {
+        Registration::parse_answer(line, Domain::PacketSwitched)
+    })
 }
 
 fn circuit(answer: &[u8]) -> Result<Registration, ()> {
-    Registration::parse_answer(answer.trim_ascii(), Domain::CircuitSwitched).ok_or(())
+    crate::row(answer, |line| {
+        Registration::parse_answer(line, Domain::CircuitSwitched)
+    })
 }
 
 commands! {

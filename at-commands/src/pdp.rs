@@ -9,7 +9,7 @@ use crate::{
     command::commands,
     fields::Fields,
     framer::Expect,
-    general::NoResponse,
+    general::{NoResponse, nothing},
     text::{Apn, Credential},
 };
 
@@ -82,13 +82,13 @@ pub struct ActiveContexts(pub heapless::Vec<ActiveContext, 16>);
 impl atat::AtatResp for ActiveContexts {}
 
 fn contexts(answer: &[u8]) -> Result<ActiveContexts, ()> {
-    crate::rows(answer, ActiveContext::parse).map(ActiveContexts)
+    crate::rows(answer, "+QIACT:", ActiveContext::parse).map(ActiveContexts)
 }
 
 commands! {
     /// `AT+QICSGP=<ctx>,<type>,"<apn>","<user>","<pwd>",<auth>`: how the
     /// context is to be set up. Not stored.
-    "+QICSGP", 300 ms, Expect::CODE, NoResponse => struct ConfigureContext<'a> {
+    "+QICSGP", 300 ms, Expect::CODE, NoResponse [nothing] => struct ConfigureContext<'a> {
         /// Context id, 1 to 16.
         context: u8 = 0,
         /// Address family.
@@ -104,7 +104,7 @@ commands! {
     };
     /// `AT+QIACT=<ctx>`: activates the context; blocks the AT channel. Some
     /// firmware answers ERROR if it is active already: `AT+QIACT?` decides.
-    "+QIACT", 150_000 ms, Expect::CODE, NoResponse => struct ActivateContext {
+    "+QIACT", 150_000 ms, Expect::CODE, NoResponse [nothing] => struct ActivateContext {
         /// Context id.
         context: u8 = 0,
     };
@@ -112,7 +112,7 @@ commands! {
     "+QIACT?", 300 ms, Expect::lines("+QIACT:"), ActiveContexts [contexts] => struct GetActiveContexts;
     /// `AT+QIDEACT=<ctx>`: gives the context back and closes its sockets.
     /// Needed after `pdpdeact` before the context can be activated again.
-    "+QIDEACT", 40_000 ms, Expect::CODE, NoResponse => struct DeactivateContext {
+    "+QIDEACT", 40_000 ms, Expect::CODE, NoResponse [nothing] => struct DeactivateContext {
         /// Context id.
         context: u8 = 0,
     };

@@ -13,7 +13,7 @@ pub enum ResultCode {
     /// `+CME ERROR: <n>`, a number or a known text; [`CmeError::UNKNOWN`]
     /// where the text is not known.
     Cme(CmeError),
-    /// `+CMS ERROR: <n>`; [`CmeError::UNKNOWN`]'s number for a text.
+    /// `+CMS ERROR: <n>`; 500, "unknown error", for a text.
     Cms(u16),
     /// `SEND OK`: the data is in the module's send buffer. Nothing is said
     /// about its delivery.
@@ -37,7 +37,7 @@ impl ResultCode {
                 } else {
                     let rest = line.strip_prefix(b"+CMS ERROR:")?;
                     let number = decimal(rest.trim_ascii()).and_then(|n| u16::try_from(n).ok());
-                    Self::Cms(number.unwrap_or(CmeError::UNKNOWN.0))
+                    Self::Cms(number.unwrap_or(500))
                 }
             }
         })
@@ -165,10 +165,17 @@ mod tests {
                 "{line}"
             );
         }
-        assert_eq!(
-            ResultCode::parse(b"+CMS ERROR: 302"),
-            Some(ResultCode::Cms(302))
-        );
+        for (line, number) in [
+            ("+CMS ERROR: 302", 302),
+            ("+CMS ERROR:SIM failure", 500),
+            ("+CMS ERROR: 65536", 500),
+        ] {
+            assert_eq!(
+                ResultCode::parse(line.as_bytes()),
+                Some(ResultCode::Cms(number)),
+                "{line}"
+            );
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl SimState {
 impl atat::AtatResp for SimState {}
 
 fn state(answer: &[u8]) -> Result<SimState, ()> {
-    SimState::parse(answer.trim_ascii()).ok_or(())
+    crate::row(answer, SimState::parse)
 }
 
 commands! {

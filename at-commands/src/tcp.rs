@@ -4,14 +4,14 @@
 use core::fmt::Write;
 use core::net::{IpAddr, SocketAddr};
 
-use atat::atat_derive::{AtatEnum, AtatResp};
+use atat::atat_derive::AtatEnum;
 use atat::serde_at::serde::{Serialize, Serializer};
 
 use crate::{
     command::commands,
-    fields::{self, Fields},
+    fields::Fields,
     framer::{Body, Expect},
-    general::NoResponse,
+    general::{NoResponse, nothing},
 };
 
 /// Most bytes of one `AT+QISEND`.
@@ -147,22 +147,37 @@ pub struct SocketRows(pub heapless::Vec<SocketRow, 16>);
 impl atat::AtatResp for SocketRows {}
 
 fn sockets(answer: &[u8]) -> Result<SocketRows, ()> {
-    crate::rows(answer, SocketRow::parse).map(SocketRows)
+    crate::rows(answer, "+QISTATE:", SocketRow::parse).map(SocketRows)
 }
 
 /// `+QISEND: <total>,<acked>,<unacked>`, in bytes since the socket was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, AtatResp)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct SendCounters {
     /// Taken by the module.
-    #[at_arg(position = 0)]
     pub total: u32,
     /// Acknowledged by the peer.
-    #[at_arg(position = 1)]
     pub acked: u32,
     /// Not acknowledged yet.
-    #[at_arg(position = 2)]
     pub unacked: u32,
+}
+
+impl SendCounters {
+    /// Reads a `+QISEND: <total>,<acked>,<unacked>` line.
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        let mut f = Fields::of(line, "+QISEND:")?;
+        Some(Self {
+            total: f.number()?,
+            acked: f.number()?,
+            unacked: f.number()?,
+        })
+    }
+}
+
+impl atat::AtatResp for SendCounters {}
+
+fn counters(answer: &[u8]) -> Result<SendCounters, ()> {
+    crate::row(answer, SendCounters::parse)
 }
 
 /// Bytes that `AT+QIRD` returned.
@@ -188,14 +203,10 @@ fn received(answer: &[u8]) -> Result<ReceivedData, ()> {
         .map_err(|_| ())
 }
 
-fn one_number(rest: &[u8]) -> bool {
-    fields::decimal(rest).is_some()
-}
-
 commands! {
     /// `AT+QIOPEN=<ctx>,<id>,"TCP","<ip>",<port>,<local port>,<mode>`: OK at
     /// once, `+QIOPEN: <id>,<err>` within 150 s.
-    "+QIOPEN", 5_000 ms, Expect::CODE, NoResponse => struct Open {
+    "+QIOPEN", 5_000 ms, Expect::CODE, NoResponse [nothing] => struct Open {
         /// Context id.
         context: u8 = 0,
         /// Connect id, 0 to 11.
@@ -213,11 +224,13 @@ commands! {
     };
     /// `AT+QICLOSE=<id>,<timeout>`: blocks the AT channel until the peer has
     /// acknowledged or `timeout` seconds are over; 0 aborts at once. OK for
-    /// an id that is not open, too.
-    "+QICLOSE", 10_000 ms, Expect::CODE, NoResponse => struct Close {
+    /// an id that is not open, too. The answer can take as long as `timeout`
+    /// says, so there are 2 s on top of the usual 10.
+    "+QICLOSE", 12_000 ms, Expect::CODE, NoResponse [nothing] => struct Close {
         /// Connect id.
         id: u8 = 0,
-        /// Seconds.
+        /// Seconds. Above 10 it takes a longer wait than this command's
+        /// `MAX_TIMEOUT_MS`.
         timeout: u16 = 1,
     };
     /// `AT+QISTATE?`: all sockets, a row each.
@@ -230,21 +243,21 @@ commands! {
         id: u8 = 1,
     };
     /// `AT+QISEND=<id>,<n>`: prompt, n bytes, `SEND OK` or `SEND FAIL`.
-    "+QISEND", 120_000 ms, Expect { body: Body::Prompt, ..Expect::CODE }, NoResponse => struct Send {
+    "+QISEND", 120_000 ms, Expect { body: Body::Prompt, ..Expect::CODE }, NoResponse [nothing] => struct Send {
         /// Connect id.
         id: u8 = 0,
         /// Bytes to come, 1 to 1460.
         len: u16 = 1,
     };
     /// `AT+QISEND=<id>,0`: the counters of sent bytes.
-    "+QISEND", 300 ms, Expect::lines("+QISEND:"), SendCounters => struct GetSendCounters {
+    "+QISEND", 300 ms, Expect::lines("+QISEND:"), SendCounters [counters] => struct GetSendCounters {
         /// Connect id.
         id: u8 = 0,
         /// 0
         zero: u8 = 1,
     };
     /// `AT+QIRD=<id>,<n>`: up to n bytes of received data.
-    "+QIRD", 5_000 ms, Expect { body: Body::Counted, shape: one_number, ..Expect::lines("+QIRD:") }, ReceivedData [received] => struct ReadData {
+    "+QIRD", 5_000 ms, Expect { body: Body::Counted, ..Expect::lines("+QIRD:") }, ReceivedData [received] => struct ReadData {
         /// Connect id.
         id: u8 = 0,
         /// Most bytes wanted, 1 to 1500.

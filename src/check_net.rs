@@ -94,10 +94,10 @@ impl<'s, 'a, P: Port> CheckNetwork<'s, 'a, P> {
                 let engine = &core.engine;
                 // Absent, codes and locks do not go away by waiting.
                 let hopeless = !matches!(engine.network().sim(), SIM_READY | 18 | 20 | 21);
-                engine.network().is_up() || hopeless || engine.fault().is_some()
+                engine.is_up() || hopeless || engine.fault().is_some()
             })
         };
         stack.poll_until(u64::from(timeout) * 1_000, decided)?;
-        Ok(stack.core()?.engine.network().stage())
+        Ok(stack.core()?.engine.stage())
     }
 }

@@ -2,6 +2,7 @@
 
 use quectel_at_commands::{
     pdp::{Authentication, ContextType},
+    settings::PortName,
     text::{Apn, Credential},
 };
 
@@ -40,6 +41,34 @@ pub struct Config<'a> {
     pub look_ms: u32,
     /// Longest pause between two such looks, in milliseconds.
     pub look_max_ms: u32,
+    /// The module repeats each command (`ATE1`) and the engine compares: a
+    /// byte lost on the way to the module is noticed before it does harm, and
+    /// no late answer is taken for another command's. Costs the bytes of the
+    /// command on the way back. Off (`ATE0`) only for lines that are known to
+    /// be good.
+    pub check_echo: bool,
+    /// Where the module is to send its URCs: `uart1` for the main UART,
+    /// `usbat` for USB. It is kept in the module's flash, so it is read first
+    /// and written only if it differs. `None` leaves it alone.
+    pub urc_port: Option<PortName<'a>>,
+    /// What happens after the module restarted or the context was lost.
+    pub policy: Policy,
+    /// Makes the values by which the engine recognises its own settings
+    /// differ from run to run; best a random number or a counter.
+    pub seed: u32,
+}
+
+/// What happens after the module restarted by itself or the network dropped
+/// the context. The sockets have failed in either case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Policy {
+    /// The context is set up again at once.
+    #[default]
+    Reconnect,
+    /// An [`Event`](crate::Event) tells of it; the context is set up again
+    /// after [`Engine::reconnect`](crate::Engine::reconnect).
+    Report,
 }
 
 impl Default for Config<'_> {
@@ -56,6 +85,10 @@ impl Default for Config<'_> {
             linger_ms: 10_000,
             look_ms: 2_000,
             look_max_ms: 60_000,
+            check_echo: true,
+            urc_port: None,
+            policy: Policy::Reconnect,
+            seed: 0,
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Family {
     pub refused_within_ms: u32,
     /// Longest wait for the prompt of `AT+QISEND`, in milliseconds.
     pub prompt_ms: u32,
+    /// What the module is told of how long it waits for payload, in seconds.
+    pub send_timeout_s: u16,
     /// Longest pause inside the answer of `AT+QIRD`, in milliseconds.
     pub stall_ms: u32,
     /// Seconds that `AT+QICLOSE` may take while no other socket is open.
@@ -48,6 +50,7 @@ impl Family {
         read_max: tcp::READ_MAX as u16,
         refused_within_ms: 20_000,
         prompt_ms: 10_000,
+        send_timeout_s: 5,
         stall_ms: 20_000,
         close_s: 10,
         close_shared_s: 2,

@@ -8,9 +8,14 @@
 //! # Errors and recovery
 //! - An operation's error names what failed and has an `errno()`. The socket
 //!   can be closed, and a new one opened, after every error.
+//! - An answer that is missing or damaged starts a resynchronisation: the
+//!   sockets whose data was touched fail with [`Failure::LineDamaged`], the
+//!   others go on.
 //! - [`Failure::Restarted`] and [`Failure::ContextLost`] end every connection;
-//!   bring-up starts over by itself.
-//! - [`Stack::fault`] is final: reset the module and make a new stack.
+//!   the set-up runs again by itself, or when you say so ([`Policy`]).
+//! - A module that no longer answers is restarted: `AT+CFUN=1,1`, then its
+//!   reset pin. [`Event`] tells of each of these.
+//! - [`Stack::fault`] is final: the serial port failed.
 //!
 //! # Features
 //! - `defmt`: `defmt::Format` for the public types.
@@ -48,12 +53,14 @@ mod stack;
 mod state;
 
 pub use check_net::CheckNetwork;
-pub use config::Config;
-pub use engine::{Addresses, Counters, Engine, Fault, ModuleInfo, Network, SLOTS};
+pub use config::{Config, Policy};
+pub use engine::{Addresses, Counters, Engine, Event, Fault, ModuleInfo, Network, SLOTS};
 pub use error::{ConnectError, Failure, OpenError, RecvError, ResolveError, SendError, errno};
 pub use family::Family;
 pub use quectel_at_commands::{
+    TcpIpError,
     pdp::{Authentication, ContextType},
+    settings::PortName,
     text::{Apn, Credential, HostName, TextError},
 };
 pub use slot::{Handle, Slot};

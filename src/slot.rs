@@ -93,6 +93,12 @@ pub(crate) struct Sock {
     pub(crate) failure_seen: bool,
     /// Bytes that the module has taken since the socket was opened; wraps.
     pub(crate) sent_total: u32,
+    /// Bytes that the module has handed over since then; wraps.
+    pub(crate) received_total: u32,
+    /// The module's count of sent bytes has not been compared with ours.
+    pub(crate) unverified: bool,
+    /// Somebody waits for that.
+    pub(crate) flush_wanted: bool,
     /// The peer had acknowledged all of them when last asked.
     pub(crate) acked: bool,
     /// The connection is to be closed.
@@ -128,6 +134,8 @@ pub(crate) enum AskState {
     Look,
     /// Our close was answered.
     Closed,
+    /// Everything before `closed` was read: is it really closed?
+    Drained,
 }
 
 impl Sock {

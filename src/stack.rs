@@ -7,7 +7,7 @@ use embedded_io::{Read, ReadReady, Write, WriteReady};
 
 use crate::{
     config::Config,
-    engine::{Counters, Engine, Fault, ModuleInfo},
+    engine::{Counters, Engine, Event, Fault, ModuleInfo},
     slot::{Handle, Slot},
     socket::Error,
 };
@@ -23,6 +23,14 @@ pub trait Port: Read + ReadReady + Write + WriteReady {
     /// Waits until the time `at`, or until bytes can be read, or shorter.
     /// On a microcontroller: sleep until the next interrupt.
     fn idle_until(&mut self, at: u64);
+
+    /// Pulls the module's reset pin for as long as its family needs, if the
+    /// port can; returns whether it did. Asked only after `AT+CFUN=1,1` was
+    /// not answered. The default cannot: the application is told by
+    /// [`Event::ResetWanted`].
+    fn reset_module(&mut self) -> bool {
+        false
+    }
 }
 
 /// Bytes read in one go. The rest waits in the UART's own buffer.
@@ -94,6 +102,25 @@ impl<'a, P: Port> Stack<'a, P> {
     /// [`Error::Busy`]
     pub fn fault(&self) -> Result<Option<Fault>, Error> {
         Ok(self.core()?.engine.fault())
+    }
+
+    /// The oldest event that was not collected.
+    ///
+    /// # Errors
+    /// [`Error::Busy`]
+    pub fn event(&self) -> Result<Option<Event>, Error> {
+        Ok(self.core()?.engine.event())
+    }
+
+    /// Sets the context up again after it was lost, where
+    /// [`Policy::Report`](crate::Policy::Report) left that to the
+    /// application.
+    ///
+    /// # Errors
+    /// [`Error::Busy`]
+    pub fn reconnect(&self) -> Result<(), Error> {
+        self.core()?.engine.reconnect();
+        Ok(())
     }
 
     /// What the line has carried that nothing waited for.
@@ -170,6 +197,10 @@ impl<'a, P: Port> Stack<'a, P> {
 impl<P: Port> Core<'_, P> {
     fn step(&mut self, now: u64) {
         self.engine.poll(now);
+        if self.engine.take_reset_request() {
+            // A port without the pin leaves it to the application.
+            let _ = self.port.reset_module();
+        }
         if self.transfer(now).is_err() {
             self.engine.port_failed(now);
         }

@@ -73,7 +73,7 @@ pub struct Expect {
     /// Prefix of information lines with its colon, empty if there are none.
     pub prefix: &'static str,
     /// Whether what follows the prefix has the shape of the answer, where a
-    /// URC has the same prefix. Not asked of the header of a counted payload.
+    /// URC has the same prefix.
     pub shape: fn(&[u8]) -> bool,
     /// Information text comes without a prefix (`ATI`).
     pub bare: bool,
@@ -137,6 +137,9 @@ pub enum Token<'a> {
     Urc(Urc),
     /// A line that nothing waits for.
     Unknown(&'a [u8]),
+    /// A line in the place of the echo that was to come: the module has
+    /// received something else than was sent, or its echo was damaged.
+    Garbled(&'a [u8]),
     /// A line longer than [`LINE`] was dropped.
     TooLong,
     /// Stream and expectation do not fit; the rest of the answer is unusable.
@@ -150,6 +153,9 @@ pub enum Token<'a> {
 enum State {
     /// Collecting a line, or waiting for one to begin.
     Line,
+    /// The `>` of the prompt was seen. Its blank is waited for: some modules
+    /// drop a LF that arrives before they have sent it.
+    HalfPrompt,
     /// The prompt was seen; lines come, `SEND OK` is among the codes.
     Prompted,
     /// The CR of a header was seen, its LF must follow; then so much payload.
@@ -187,9 +193,16 @@ pub struct Framer {
     /// The line had begun before the outstanding command was sent, so it
     /// cannot be its answer.
     stale: bool,
-    /// How much of the line equals the command just sent; `None` once it
-    /// differs.
+    /// How much of the echo this line completes; `None` once it differs.
     echo: Option<usize>,
+    /// How much of the echo lines before this one have brought.
+    echoed: usize,
+    /// Nothing counts as the answer before the echo.
+    echo_due: bool,
+    /// The last byte was a CR where a line could begin.
+    bare_cr: bool,
+    /// Such a CR had no LF behind it.
+    stray: bool,
     state: State,
     expect: Option<Expect>,
     /// Most bytes that a counted payload may have.
@@ -206,6 +219,10 @@ impl Framer {
             overflow: false,
             stale: false,
             echo: Some(0),
+            echoed: 0,
+            echo_due: false,
+            bare_cr: false,
+            stray: false,
             state: State::Line,
             expect: None,
             most: 0,
@@ -232,6 +249,37 @@ impl Framer {
         self.most = most;
         self.state = State::Line;
         self.stale = !self.at_line_start();
+        self.echoed = 0;
+        self.echo_due = false;
+    }
+
+    /// As [`expect`](Self::expect), but nothing counts as the answer before
+    /// the module has repeated the command (`ATE1`), so that neither a late
+    /// answer to another command nor the answer to a damaged one is taken for
+    /// it. What comes instead of the echo is a [`Token::Garbled`]. A URC may
+    /// cut the echo in two.
+    pub fn expect_echoed(&mut self, expect: Expect, most: usize) {
+        self.expect(expect, most);
+        self.echo_due = true;
+    }
+
+    /// Payload has gone out although no prompt was seen: `SEND OK`,
+    /// `SEND FAIL` or an error may come.
+    pub fn expect_send_result(&mut self) {
+        self.expect(
+            Expect {
+                body: Body::Prompt,
+                ..Expect::CODE
+            },
+            0,
+        );
+        self.state = State::Prompted;
+    }
+
+    /// Whether a CR without its LF has come since the last call: the echo of
+    /// a CR that was left over from payload, if it was not the line's fault.
+    pub fn take_stray(&mut self) -> bool {
+        core::mem::take(&mut self.stray)
     }
 
     /// Nothing is outstanding any more; a half-collected line is kept. What
@@ -240,11 +288,30 @@ impl Framer {
     pub fn release(&mut self) {
         self.expect = None;
         self.state = State::Line;
+        self.echo_due = false;
+    }
+
+    /// Takes a `>` without its blank for the prompt: to be called when the
+    /// blank did not come within a few byte times. Returns whether there was
+    /// one.
+    pub fn take_half_prompt(&mut self) -> bool {
+        let half = self.state == State::HalfPrompt;
+        if half {
+            self.state = State::Prompted;
+        }
+        half
+    }
+
+    /// Whether the `>` of a prompt was seen, and its blank is waited for.
+    pub fn has_half_prompt(&self) -> bool {
+        self.state == State::HalfPrompt
     }
 
     /// Whether the outstanding command's prompt can still come.
     fn awaits_prompt(&self) -> bool {
-        self.state == State::Line && self.expect.is_some_and(|e| e.body == Body::Prompt)
+        self.state == State::Line
+            && !self.echo_due
+            && self.expect.is_some_and(|e| e.body == Body::Prompt)
     }
 
     fn at_line_start(&self) -> bool {
@@ -278,13 +345,18 @@ impl Framer {
                     self.payload_taken(left - payload.len());
                     return (taken + payload.len(), Some(Token::Payload(payload)));
                 }
+                State::HalfPrompt => {
+                    self.state = State::Prompted;
+                    taken += usize::from(*byte == b' ');
+                    return (taken, Some(Token::Prompt));
+                }
                 State::HeaderEnd(n) => self.header_end(n, *byte),
                 State::Trailer(step) => self.trailer_byte(step, *byte),
                 State::Line | State::Prompted => self.line_byte(sent, *byte),
             };
             taken += 1;
             if let Some(done) = done {
-                return (taken, Some(self.token(done)));
+                return (taken, Some(self.token(sent, done)));
             }
         }
         (taken, None)
@@ -310,20 +382,38 @@ impl Framer {
     fn line_byte(&mut self, sent: &[u8], byte: u8) -> Option<Done> {
         if self.at_line_start() {
             if byte == b'>' && self.awaits_prompt() {
-                self.state = State::Prompted;
-                return Some(Done::Prompt);
+                self.state = State::HalfPrompt;
+                return None;
             }
+            self.stray |= self.bare_cr && byte != b'\n';
+            self.bare_cr = byte == b'\r';
             // Blank lines, and the blank of the prompt.
             if byte.is_ascii_whitespace() {
                 return None;
             }
-            self.echo = Some(0);
+            // The rest of an echo that a URC has cut, or an echo from its
+            // beginning.
+            if self.echoed > 0
+                && sent.get(self.echoed) != Some(&byte)
+                && sent.first() == Some(&byte)
+            {
+                self.echoed = 0;
+            }
+            self.echo = Some(self.echoed);
         }
         if let Some(matched) = self.echo {
             self.echo = (sent.get(matched) == Some(&byte)).then_some(matched + 1);
             if self.echo == Some(sent.len()) {
                 self.clear();
+                self.echo_due = false;
                 return Some(Done::Echo);
+            }
+            if self.echo.is_none() && byte == b'\r' && self.echo_due && matched > self.echoed {
+                // A URC begins in the middle of the echo.
+                self.echoed = matched;
+                self.bare_cr = true;
+                self.clear();
+                return None;
             }
         }
         if matches!(byte, b'\r' | b'\n') {
@@ -374,15 +464,14 @@ impl Framer {
 
     /// Turns what `next` found into a token. Separate from finding it, since
     /// the token borrows the line buffer.
-    fn token(&mut self, done: Done) -> Token<'_> {
+    fn token(&mut self, sent: &[u8], done: Done) -> Token<'_> {
         let (len, overflow, stale) = (self.len, self.overflow, self.stale);
         match done {
             Done::Echo => Token::Echo,
-            Done::Prompt => Token::Prompt,
             Done::Broken(error) => self.broken(error),
             Done::Line { end } => {
                 self.clear();
-                self.line_token(len, overflow, stale, end)
+                self.line_token(sent, len, overflow, stale, end)
             }
             Done::TrailerLine => {
                 self.clear();
@@ -412,12 +501,23 @@ impl Framer {
         }
     }
 
-    fn line_token(&mut self, len: usize, overflow: bool, stale: bool, end: u8) -> Token<'_> {
+    fn line_token(
+        &mut self,
+        sent: &[u8],
+        len: usize,
+        overflow: bool,
+        stale: bool,
+        end: u8,
+    ) -> Token<'_> {
         let line = self.line.get(..len).unwrap_or_default().trim_ascii();
-        let Some(expect) = self.expect.filter(|_| !stale) else {
+        let Some(expect) = self.expect.filter(|_| !stale && !self.echo_due) else {
+            let late = line.starts_with(b"+") || ResultCode::parse(line).is_some();
             return match Urc::parse(line) {
                 _ if overflow => Token::TooLong,
                 Some(urc) => Token::Urc(urc),
+                None if self.echo_due && !late && almost(line, sent.trim_ascii_end()) => {
+                    Token::Garbled(line)
+                }
                 None => Token::Unknown(line),
             };
         };
@@ -490,7 +590,6 @@ fn almost(line: &[u8], prefix: &[u8]) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Done {
     Echo,
-    Prompt,
     /// A line, and the byte that ended it.
     Line {
         end: u8,

@@ -36,6 +36,8 @@ fn text(answer: &[u8]) -> Result<InformationText, ()> {
 commands! {
     /// `AT`: is the module there?
     "", 300 ms, Expect::CODE, NoResponse [nothing] => struct Attention;
+    /// `ATE1`: repeat commands, as after a start of the module.
+    "E1", 300 ms, Expect::CODE, NoResponse [nothing] => struct EchoOn;
     /// `ATE0`: do not repeat commands.
     "E0", 300 ms, Expect::CODE, NoResponse [nothing] => struct EchoOff;
     /// `AT+CMEE=<n>`: form of error codes, 0 `ERROR`, 1 number, 2 text.
@@ -48,4 +50,12 @@ commands! {
     "I", 300 ms, Expect::TEXT, InformationText [text] => struct Identify;
     /// `AT+CGSN`: the IMEI.
     "+CGSN", 300 ms, Expect::TEXT, InformationText [text] => struct SerialNumber;
+    /// `AT+CFUN=<fun>,1`: sets the functionality after a restart of the
+    /// module; OK comes before it.
+    "+CFUN", 15_000 ms, Expect::CODE, NoResponse [nothing] => struct Restart {
+        /// 1: full functionality.
+        functionality: u8 = 0,
+        /// 1: restart.
+        restart: u8 = 1,
+    };
 }

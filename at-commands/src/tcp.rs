@@ -150,6 +150,36 @@ fn sockets(answer: &[u8]) -> Result<SocketRows, ()> {
     crate::rows(answer, "+QISTATE:", SocketRow::parse).map(SocketRows)
 }
 
+/// `+QIRD: <total>,<read>,<unread>`, in bytes since the socket was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct ReadCounters {
+    /// Received by the module.
+    pub total: u32,
+    /// Handed over to the host.
+    pub read: u32,
+    /// Waiting in the module.
+    pub unread: u32,
+}
+
+impl ReadCounters {
+    /// Reads a `+QIRD: <total>,<read>,<unread>` line.
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        let mut f = Fields::of(line, "+QIRD:")?;
+        Some(Self {
+            total: f.number()?,
+            read: f.number()?,
+            unread: f.number()?,
+        })
+    }
+}
+
+impl atat::AtatResp for ReadCounters {}
+
+fn read_counters(answer: &[u8]) -> Result<ReadCounters, ()> {
+    crate::row(answer, ReadCounters::parse)
+}
+
 /// `+QISEND: <total>,<acked>,<unacked>`, in bytes since the socket was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -251,6 +281,13 @@ commands! {
     };
     /// `AT+QISEND=<id>,0`: the counters of sent bytes.
     "+QISEND", 300 ms, Expect::lines("+QISEND:"), SendCounters [counters] => struct GetSendCounters {
+        /// Connect id.
+        id: u8 = 0,
+        /// 0
+        zero: u8 = 1,
+    };
+    /// `AT+QIRD=<id>,0`: the counters of received bytes.
+    "+QIRD", 300 ms, Expect::lines("+QIRD:"), ReadCounters [read_counters] => struct GetReadCounters {
         /// Connect id.
         id: u8 = 0,
         /// 0

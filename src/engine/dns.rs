@@ -61,6 +61,14 @@ impl Dns {
         };
     }
 
+    /// The command or its answer was lost.
+    pub(super) fn again(&mut self, now: u64) {
+        if matches!(self.state, State::Asked { .. }) {
+            let from = now.saturating_add(BUSY_MS);
+            self.state = State::Wanted { from };
+        }
+    }
+
     /// The module refused the command.
     pub(super) fn refused(&mut self, code: ResultCode, now: u64) {
         self.failed(

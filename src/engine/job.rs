@@ -1,17 +1,19 @@
 //! The outstanding AT transaction: what was sent, how long it may take, and
 //! what its answer does.
 
-use atat::AtatCmd;
 use quectel_at_commands::{
     ResultCode, dns, general, network,
     network::Domain,
-    pdp, settings, sim,
+    pdp,
+    settings::{self, Setting, UrcPort},
+    sim,
     tcp::{self, ModuleState, SendCounters, SocketRow},
 };
 
-use super::{Engine, Fault, World, setup::Step};
+use super::{Engine, Fault, World, resync::Probe, setup::Step};
 use crate::{
     config::Config,
+    family::Family,
     slot::{AskState, Opening, Sock},
     state::SocketState,
 };
@@ -61,6 +63,10 @@ pub(super) enum Job {
     Close { slot: usize, id: u8, timeout: u16 },
     /// `AT+QICLOSE=<id>,0` of an id that no slot holds.
     Discard { id: u8 },
+    /// A command of a resynchronisation.
+    Resync(Probe),
+    /// `AT+CFUN=1,1`
+    Restart,
 }
 
 impl Job {
@@ -73,7 +79,11 @@ impl Job {
             | Self::Counters { slot, .. }
             | Self::AskState { slot, .. }
             | Self::Close { slot, .. } => Some(slot),
-            Self::Setup(_) | Self::Resolve | Self::Discard { .. } => None,
+            Self::Setup(_)
+            | Self::Resolve
+            | Self::Discard { .. }
+            | Self::Resync(_)
+            | Self::Restart => None,
         }
     }
 }
@@ -106,6 +116,11 @@ impl Outstanding {
         }
     }
 
+    /// Another longest time for the answer than the command's own.
+    pub(super) fn limit_to(&mut self, limit: u32) {
+        self.limit = limit;
+    }
+
     fn restart(&mut self, now: u64, limit: u32) {
         self.deadline = now.saturating_add(u64::from(limit));
     }
@@ -128,23 +143,49 @@ impl Engine<'_> {
     pub(super) fn start(&mut self, job: Job, now: u64) {
         let Self { wire, world } = self;
         let config = &world.config;
+        // The first two set the echo; every other command must be repeated
+        // by the module as it was sent.
+        let echo = config.check_echo && !matches!(job, Job::Setup(Step::Attention | Step::Echo));
         let limit = match job {
             Job::Setup(step) => match step {
-                Step::Attention => wire.command(&general::Attention {}, 0),
-                Step::EchoOff => wire.command(&general::EchoOff {}, 0),
-                Step::ErrorFormat => wire.command(&general::SetErrorFormat { format: 1 }, 0),
-                Step::PayloadEcho => wire.command(&settings::SetPayloadEcho { echo: 0 }, 0),
-                Step::Identify => wire.command(&general::Identify {}, 0),
-                Step::Leftovers => wire.command(&tcp::GetSockets {}, 0),
-                Step::Sim => wire.command(&sim::GetSimState {}, 0),
-                Step::Registration(Domain::Eps) => wire.command(&network::GetEpsRegistration {}, 0),
+                Step::Attention => wire.command(echo, &general::Attention {}, 0),
+                Step::Echo if config.check_echo => wire.command(echo, &general::EchoOn {}, 0),
+                Step::Echo => wire.command(echo, &general::EchoOff {}, 0),
+                Step::ErrorFormat => wire.command(echo, &general::SetErrorFormat { format: 1 }, 0),
+                Step::PayloadEcho => wire.command(echo, &settings::SetPayloadEcho { echo: 0 }, 0),
+                Step::Identify => wire.command(echo, &general::Identify {}, 0),
+                Step::UrcPort => wire.command(echo, &settings::GetUrcPort { what: UrcPort }, 0),
+                Step::SetUrcPort => config.urc_port.and_then(|port| {
+                    wire.command(
+                        echo,
+                        &settings::SetUrcPort {
+                            what: UrcPort,
+                            port,
+                        },
+                        0,
+                    )
+                }),
+                Step::SendTimeout => {
+                    let (setting, value) = (Setting::SendTimeout, config.family.send_timeout_s);
+                    wire.command(echo, &settings::SetSetting { setting, value }, 0)
+                }
+                Step::Canary => {
+                    let (setting, value) = (Setting::TransparentPacketSize, world.canary.next);
+                    wire.command(echo, &settings::SetSetting { setting, value }, 0)
+                }
+                Step::Leftovers => wire.command(echo, &tcp::GetSockets {}, 0),
+                Step::Sim => wire.command(echo, &sim::GetSimState {}, 0),
+                Step::Registration(Domain::Eps) => {
+                    wire.command(echo, &network::GetEpsRegistration {}, 0)
+                }
                 Step::Registration(Domain::PacketSwitched) => {
-                    wire.command(&network::GetPacketRegistration {}, 0)
+                    wire.command(echo, &network::GetPacketRegistration {}, 0)
                 }
                 Step::Registration(Domain::CircuitSwitched) => {
-                    wire.command(&network::GetCircuitRegistration {}, 0)
+                    wire.command(echo, &network::GetCircuitRegistration {}, 0)
                 }
                 Step::Configure => wire.command(
+                    echo,
                     &pdp::ConfigureContext {
                         context: config.context,
                         kind: config.context_type,
@@ -157,39 +198,73 @@ impl Engine<'_> {
                 ),
                 Step::Activate => {
                     let context = config.context;
-                    wire.command(&pdp::ActivateContext { context }, 0)
+                    wire.command(echo, &pdp::ActivateContext { context }, 0)
                 }
-                Step::CheckActive => wire.command(&pdp::GetActiveContexts {}, 0),
+                Step::CheckActive => wire.command(echo, &pdp::GetActiveContexts {}, 0),
                 Step::Deactivate => {
                     let context = config.context;
-                    wire.command(&pdp::DeactivateContext { context }, 0)
+                    wire.command(echo, &pdp::DeactivateContext { context }, 0)
                 }
                 // Nothing to send: never asked for.
                 Step::CloseLeftovers | Step::Up => None,
             },
             Job::Resolve => world.dns.name().and_then(|name| {
                 let context = config.context;
-                wire.command(&dns::Resolve { context, name }, 0)
+                wire.command(echo, &dns::Resolve { context, name }, 0)
             }),
             Job::Open { slot, id } => world
                 .slots
                 .get(slot)
                 .and_then(|slot| slot.sock.remote)
-                .and_then(|to| wire.command(&tcp::Open::tcp(config.context, id, to, 0), 0)),
-            Job::Send { id, len, .. } => wire.command(&tcp::Send { id, len }, 0),
-            Job::Read { id, len, .. } => wire.command(&tcp::ReadData { id, len }, usize::from(len)),
-            Job::Counters { id, .. } => wire.command(&tcp::GetSendCounters { id, zero: 0 }, 0),
-            Job::AskState { id, .. } => wire.command(&tcp::GetSocket { query: 1, id }, 0),
-            Job::Close { id, timeout, .. } => {
-                wire.command(&tcp::Close { id, timeout }, 0).map(|least| {
+                .and_then(|to| wire.command(echo, &tcp::Open::tcp(config.context, id, to, 0), 0)),
+            Job::Send { id, len, .. } => wire.command(echo, &tcp::Send { id, len }, 0),
+            Job::Read { id, len, .. } => {
+                wire.command(echo, &tcp::ReadData { id, len }, usize::from(len))
+            }
+            Job::Counters { id, .. } => {
+                wire.command(echo, &tcp::GetSendCounters { id, zero: 0 }, 0)
+            }
+            Job::AskState { id, .. } => wire.command(echo, &tcp::GetSocket { query: 1, id }, 0),
+            Job::Close { id, timeout, .. } => wire
+                .command(echo, &tcp::Close { id, timeout }, 0)
+                .map(|least| {
                     least.max(
                         u32::from(timeout)
                             .saturating_mul(1_000)
                             .saturating_add(5_000),
                     )
-                })
+                }),
+            Job::Discard { id } => wire.command(echo, &tcp::Close { id, timeout: 0 }, 0),
+            Job::Restart => wire.command(
+                echo,
+                &general::Restart {
+                    functionality: 1,
+                    restart: 1,
+                },
+                0,
+            ),
+            Job::Resync(probe) => {
+                let setting = Setting::TransparentPacketSize;
+                match probe {
+                    Probe::ReadCanary | Probe::CheckCanary => {
+                        wire.command(echo, &settings::GetSetting { setting }, 0)
+                    }
+                    Probe::WriteCanary => {
+                        let value = world.canary.next;
+                        wire.command(echo, &settings::SetSetting { setting, value }, 0)
+                    }
+                    Probe::Rows => wire.command(echo, &tcp::GetSockets {}, 0),
+                    Probe::Context => wire.command(echo, &pdp::GetActiveContexts {}, 0),
+                    Probe::Received(slot) => {
+                        let id = world.id_of(slot);
+                        wire.command(echo, &tcp::GetReadCounters { id, zero: 0 }, 0)
+                    }
+                    Probe::Sent(slot) => {
+                        let id = world.id_of(slot);
+                        wire.command(echo, &tcp::GetSendCounters { id, zero: 0 }, 0)
+                    }
+                }
             }
-            Job::Discard { id } => wire.command(&tcp::Close { id, timeout: 0 }, 0),
         };
         match limit {
             Some(limit) => {
@@ -204,6 +279,13 @@ impl Engine<'_> {
 }
 
 impl World<'_> {
+    /// The slot's connect id. One that has none meanwhile asks for an id that
+    /// does not exist, and is answered with ERROR.
+    fn id_of(&self, slot: usize) -> u8 {
+        let id = self.slots.get(slot).and_then(|slot| slot.sock.id);
+        id.unwrap_or(Family::MAX_SOCKETS as u8)
+    }
+
     pub(super) fn sock(&mut self, slot: usize) -> Option<&mut Sock> {
         self.slots.get_mut(slot).map(|slot| &mut slot.sock)
     }
@@ -290,6 +372,7 @@ impl World<'_> {
         } = &mut outstanding.job
         {
             *sent = usize::from(*sent).saturating_add(n).min(usize::from(*len)) as u16;
+            outstanding.since = now;
             outstanding.restart(now, outstanding.limit);
         }
     }
@@ -314,11 +397,11 @@ impl World<'_> {
                 let step = *step;
                 self.setup_info(step, line);
             }
-            Job::Counters { id, answer, .. } => {
-                *answer = tcp::GetSendCounters { id: *id, zero: 0 }
-                    .parse(Ok(line))
-                    .ok();
+            Job::Resync(probe) => {
+                let probe = *probe;
+                self.probe_info(probe, line);
             }
+            Job::Counters { answer, .. } => *answer = SendCounters::parse(line),
             Job::AskState { id, answer, .. } => {
                 if let Some(row) = SocketRow::parse(line).filter(|row| row.id == *id) {
                     *answer = Some(row.state);
@@ -362,7 +445,12 @@ impl World<'_> {
             return;
         };
         match job {
+            Job::Setup(Step::Deactivate) | Job::Restart if self.escalation.is_some() => {
+                self.escalation_answered(now);
+            }
+            Job::Restart => {}
             Job::Setup(step) => self.setup_finished(step, code, now),
+            Job::Resync(probe) => self.probe_answered(probe, code, now),
             Job::Resolve => {
                 if code.is_error() {
                     self.dns.refused(code, now);
@@ -371,7 +459,7 @@ impl World<'_> {
             Job::Open { slot, id } => self.open_answered(slot, id, code, now),
             Job::Send {
                 slot, len, sent, ..
-            } => self.sent(slot, len, sent, code, now),
+            } => self.sent(slot, len, sent, code, since, now),
             Job::Read {
                 slot,
                 announced,

@@ -11,7 +11,9 @@
 //! the other.
 
 mod dns;
+mod event;
 mod job;
+mod resync;
 mod setup;
 mod sockets;
 mod trouble;
@@ -20,13 +22,17 @@ mod turns;
 use quectel_at_commands::{Command, Framer, LONGEST, Token, Urc};
 
 pub use self::dns::Addresses;
+pub use self::event::Event;
 pub(crate) use self::setup::SIM_READY;
 pub use self::setup::{ModuleInfo, Network};
 pub use self::trouble::Fault;
 use self::{
     dns::Dns,
+    event::Events,
     job::{Job, Outstanding},
+    resync::{Canary, QUIET_MAX_MS, QUIET_MS, Recovery},
     sockets::Ids,
+    trouble::Escalation,
 };
 use crate::{config::Config, slot::Slot};
 
@@ -44,6 +50,10 @@ pub struct Engine<'a> {
 /// longer, in milliseconds: one that comes late must not meet the next job.
 const URC_GRACE_MS: u64 = 5_000;
 
+/// How long the blank of a prompt is waited for, in milliseconds: three byte
+/// times at 4800 baud.
+const PROMPT_BLANK_MS: u64 = 6;
+
 /// What is on the line: the framer, and the command being transmitted.
 #[derive(Debug)]
 struct Wire {
@@ -54,22 +64,42 @@ struct Wire {
     len: usize,
     /// How much of it has been transmitted.
     sent: usize,
+    /// `out` holds carriage returns, not a command.
+    filler: bool,
 }
 
 impl Wire {
     /// Puts a command on the line. Returns the longest time in milliseconds
     /// that its answer may take, or `None` if it did not fit.
-    fn command<C: Command>(&mut self, command: &C, most: usize) -> Option<u32> {
+    fn command<C: Command>(&mut self, echoed: bool, command: &C, most: usize) -> Option<u32> {
         self.len = command.render(&mut self.out).ok()?;
         self.sent = 0;
-        self.framer.expect(C::EXPECT, most);
+        self.filler = false;
+        if echoed {
+            self.framer.expect_echoed(C::EXPECT, most);
+        } else {
+            self.framer.expect(C::EXPECT, most);
+        }
         Some(C::MAX_TIMEOUT_MS)
+    }
+
+    /// Puts `n` carriage returns on the line.
+    fn carriage_returns(&mut self, n: usize) {
+        let n = n.min(self.out.len());
+        self.out.get_mut(..n).unwrap_or_default().fill(b'\r');
+        (self.len, self.sent, self.filler) = (n, 0, true);
+    }
+
+    /// What the module may repeat.
+    fn echo(&self) -> &[u8] {
+        let len = if self.filler { 0 } else { self.len };
+        self.out.get(..len).unwrap_or_default()
     }
 
     /// The outstanding command is answered or given up.
     fn release(&mut self) {
         self.framer.release();
-        (self.len, self.sent) = (0, 0);
+        (self.len, self.sent, self.filler) = (0, 0, false);
     }
 
     fn unsent(&self) -> &[u8] {
@@ -87,6 +117,22 @@ struct World<'a> {
     dns: Dns,
     network: Network,
     fault: Option<Fault>,
+    recovery: Option<Recovery>,
+    escalation: Option<Escalation>,
+    reset_wanted: bool,
+    canary: Canary,
+    events: Events,
+    /// When a byte came last.
+    heard_at: u64,
+    /// Since when a module that never answered has been asked.
+    silent_since: Option<u64>,
+    /// Whose payload the module has taken last, until the next echo shows
+    /// that no byte of it was left over.
+    last_send: Option<usize>,
+    /// The set-up has been through once in this life of the module.
+    was_up: bool,
+    /// The application wants to decide when to connect again.
+    held: bool,
     /// Whose turn it is next; `slots.len()` is the turn shared by all but
     /// reads and sends.
     turn: usize,
@@ -126,15 +172,26 @@ impl<'a> Engine<'a> {
                 out: [0; LONGEST],
                 len: 0,
                 sent: 0,
+                filler: false,
             },
             world: World {
                 slots: slots.get_mut(..count).unwrap_or_default(),
                 ids: Ids::new(config.family.sockets),
                 network: Network::new(),
+                canary: Canary::new(config.seed),
                 config,
                 job: None,
                 dns: Dns::default(),
                 fault: None,
+                recovery: None,
+                escalation: None,
+                reset_wanted: false,
+                events: Events::default(),
+                heard_at: 0,
+                silent_since: None,
+                last_send: None,
+                was_up: false,
+                held: false,
                 turn: 0,
                 shared_turn: 0,
                 counters: Counters::default(),
@@ -146,14 +203,23 @@ impl<'a> Engine<'a> {
     /// any start. Call [`poll`](Self::poll) afterwards.
     pub fn rx(&mut self, now: u64, bytes: &[u8]) {
         let mut rest = bytes;
+        if !bytes.is_empty() {
+            self.world.heard_at = now;
+        }
         while !rest.is_empty() && self.world.fault.is_none() {
             // The framer takes at least one byte a call.
             let Self { wire, world } = self;
-            let sent = wire.out.get(..wire.len).unwrap_or_default();
+            let echo_len = wire.echo().len();
+            let sent = wire.out.get(..echo_len).unwrap_or_default();
             let (taken, token) = wire.framer.next(sent, rest);
-            let release = token.is_some_and(|token| world.on(token, now));
-            if release {
+            let echo = token == Some(Token::Echo);
+            if token.is_some_and(|token| world.on(token, now)) {
                 wire.release();
+            }
+            if echo && wire.framer.take_stray() {
+                world.send_spoilt();
+            } else if echo {
+                world.last_send = None;
             }
             rest = rest.get(taken.max(1)..).unwrap_or_default();
             if let Some(outstanding) = &mut world.job {
@@ -193,21 +259,41 @@ impl<'a> Engine<'a> {
         if self.world.fault.is_some() {
             return;
         }
+        if now >= self.world.heard_at.saturating_add(PROMPT_BLANK_MS)
+            && self.wire.framer.take_half_prompt()
+        {
+            self.world.prompted(now);
+        }
+        if self.world.recovery.is_some() {
+            return self.recover(now);
+        }
         if let Some(outstanding) = &self.world.job {
-            if now >= outstanding.deadline {
+            // An answer that is just coming in is not cut off.
+            let deadline = outstanding.deadline;
+            let quiet = now >= self.world.heard_at.saturating_add(QUIET_MS);
+            if now >= deadline && (quiet || now >= deadline.saturating_add(QUIET_MAX_MS)) {
                 self.line_lost(now);
             }
             return;
         }
-        if let Some(job) = self.world.next_job(now) {
+        if let Some((job, limit)) = self.world.escalation_job(now) {
+            self.start(job, now);
+            if let Some(outstanding) = &mut self.world.job {
+                outstanding.limit_to(limit);
+            }
+        } else if let Some(job) = self.world.next_job(now) {
             self.start(job, now);
         }
     }
 
     /// When [`poll`](Self::poll) has to be called next if nothing else
-    /// happens, in milliseconds; `None` if not at all.
+    /// happens, in milliseconds; `None` if not at all. `now` must be that of
+    /// the latest `poll`: what has become due since would be overlooked.
     pub fn wake_at(&self, now: u64) -> Option<u64> {
-        self.world.wake_at(now)
+        let blank = self.wire.framer.has_half_prompt();
+        let blank = blank.then_some(self.world.heard_at.saturating_add(PROMPT_BLANK_MS));
+        let blank = blank.filter(|at| *at > now);
+        self.world.wake_at(now).into_iter().chain(blank).min()
     }
 
     /// What the line has carried that nothing waited for.
@@ -226,9 +312,15 @@ impl World<'_> {
             Token::Header(n) => self.header(n),
             Token::Payload(bytes) => self.payload_received(bytes),
             Token::Final(code) => {
-                self.finish(code, now);
+                if !self.filler_answered(code) {
+                    self.finish(code, now);
+                    self.answer_came();
+                }
                 return true;
             }
+            // What looks like a URC may be payload then; the audit makes up
+            // for a real one.
+            Token::Urc(_) if !self.trusts() => {}
             Token::Urc(urc) => {
                 self.counters.urcs = self.counters.urcs.wrapping_add(1);
                 return self.urc(urc, now);
@@ -240,8 +332,13 @@ impl World<'_> {
                 self.counters.long_lines = self.counters.long_lines.wrapping_add(1);
             }
             Token::Broken(_) => {
-                self.damaged(now);
+                self.answer_broken(now);
                 return true;
+            }
+            Token::Garbled(_) => {
+                self.counters.unknown_lines = self.counters.unknown_lines.wrapping_add(1);
+                self.echo_garbled(now);
+                return self.job.is_none();
             }
         }
         false

@@ -7,22 +7,30 @@ use quectel_at_commands::{
     CmeError, ResultCode,
     network::{Domain, Registration},
     pdp::ActiveContext,
+    settings,
     sim::SimState,
     tcp::SocketRow,
 };
 
-use super::{Engine, World, job::Job};
+use super::{Engine, Event, World, job::Job};
 
 /// What is asked or told next. The order is the order of bring-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// Is the module there?
     Attention,
-    EchoOff,
+    Echo,
     ErrorFormat,
     /// Must be off before the first send.
     PayloadEcho,
     Identify,
+    /// Where URCs go; asked first, since it is written to flash.
+    UrcPort,
+    SetUrcPort,
+    /// How long the module waits for payload.
+    SendTimeout,
+    /// From here on the line can be resynchronised.
+    Canary,
     /// Sockets that a host before its reset left open.
     Leftovers,
     /// Waits until they are closed.
@@ -42,6 +50,8 @@ pub(super) enum Step {
 
 /// Pause before the module is asked again whether it is there.
 const ATTENTION_MS: u64 = 300;
+/// The same for a module that nothing has brought back.
+const SELDOM_MS: u64 = 10_000;
 /// Pause before SIM and registration are asked again.
 const ASK_AGAIN_MS: u64 = 500;
 /// First and longest pause between attempts to activate the context.
@@ -112,9 +122,7 @@ impl Network {
         self.registration
     }
 
-    /// Stage and code as `checkNet` numbers them; (3, 1) when the context is
-    /// active.
-    pub fn stage(&self) -> (u8, i8) {
+    fn stage(&self) -> (u8, i8) {
         if self.is_up() {
             (3, 1)
         } else if self.sim != SIM_READY {
@@ -179,6 +187,21 @@ impl Engine<'_> {
     pub fn network(&self) -> &Network {
         &self.world.network
     }
+
+    /// The PDP context is active, and the line to the module in order.
+    pub fn is_up(&self) -> bool {
+        let world = &self.world;
+        world.network.is_up() && world.recovery.is_none() && world.escalation.is_none()
+    }
+
+    /// Stage and code as `checkNet` numbers them; (3, 1) if
+    /// [`is_up`](Self::is_up).
+    pub fn stage(&self) -> (u8, i8) {
+        match self.world.network.stage() {
+            (3, 1) if !self.is_up() => (3, 0),
+            stage => stage,
+        }
+    }
 }
 
 impl World<'_> {
@@ -190,6 +213,8 @@ impl World<'_> {
         }
         match network.step {
             Step::Up | Step::CloseLeftovers => None,
+            // The application decides when to connect again.
+            Step::Deactivate | Step::Configure if self.held => None,
             step if now >= network.not_before => {
                 network.rows = 0;
                 network.answer = None;
@@ -220,6 +245,10 @@ impl World<'_> {
                     self.ids.discard(row.id);
                 }
             }
+            Step::UrcPort => {
+                let wanted = self.config.urc_port.map(|port| port.as_str());
+                network.seen_active = settings::urc_port(line) != wanted;
+            }
             Step::Sim => {
                 if let Some(state) = SimState::parse(line) {
                     network.sim = sim_number(state);
@@ -241,7 +270,7 @@ impl World<'_> {
         let network = &mut self.network;
         let ok = code == ResultCode::Ok;
         match step {
-            // The module's list of steps was changed while this was asked.
+            // The context was lost while this was asked: too late an answer.
             _ if network.step != step => {}
             // An error means rubbish in the module's line buffer.
             Step::Attention if !ok => self.attention_missed(now),
@@ -249,16 +278,42 @@ impl World<'_> {
             // it would shift every answer by one.
             Step::Attention if network.stray => {
                 network.stray = false;
-                network.again(Step::EchoOff, now.saturating_add(ATTENTION_MS));
+                network.again(Step::Echo, now.saturating_add(ATTENTION_MS));
             }
-            Step::Attention => network.go(Step::EchoOff),
+            Step::Attention => {
+                network.go(Step::Echo);
+            }
             // Neither is needed: an echo is recognised, errors are read in
             // every form.
-            Step::EchoOff => network.go(Step::ErrorFormat),
+            // Not before: what answers `AT` can be a module that is about to
+            // restart.
+            Step::Echo => {
+                network.go(Step::ErrorFormat);
+                self.attention_heard();
+            }
             Step::ErrorFormat => network.go(Step::PayloadEcho),
             Step::PayloadEcho if !ok => network.again(step, now.saturating_add(ASK_AGAIN_MS)),
             Step::PayloadEcho => network.go(Step::Identify),
-            Step::Identify => network.go(Step::Leftovers),
+            Step::Identify => network.go(match self.config.urc_port {
+                Some(_) => Step::UrcPort,
+                None => Step::SendTimeout,
+            }),
+            // Some families do not know the setting: URCs come anyway.
+            Step::UrcPort if ok && network.seen_active => network.go(Step::SetUrcPort),
+            Step::UrcPort => network.go(Step::SendTimeout),
+            Step::SetUrcPort => {
+                network.go(Step::SendTimeout);
+                if ok {
+                    self.events.push(Event::UrcPortChanged);
+                }
+            }
+            Step::SendTimeout => network.go(Step::Canary),
+            Step::Canary => {
+                network.go(Step::Leftovers);
+                if ok {
+                    self.canary.told();
+                }
+            }
             Step::Leftovers => network.go(Step::CloseLeftovers),
             Step::Sim => {
                 if let ResultCode::Cme(error) = code
@@ -287,6 +342,8 @@ impl World<'_> {
             Step::CheckActive if network.seen_active => {
                 network.backoff = 0;
                 network.go(Step::Up);
+                self.was_up = true;
+                self.events.push(Event::Up);
             }
             Step::CheckActive => {
                 network.backoff = network
@@ -325,12 +382,20 @@ impl World<'_> {
         }
     }
 
-    /// The set-up's first question was not answered: the module is off, or
-    /// still starts. Asked again for ever; the caller has its own time-out.
-    pub(super) fn attention_missed(&mut self, now: u64) {
+    /// Asks once more whether the module is there.
+    pub(super) fn attention_again(&mut self, now: u64, seldom: bool) {
+        let pause = if seldom { SELDOM_MS } else { ATTENTION_MS };
+        // The answer may come yet.
         self.network.stray = true;
         self.network
-            .again(Step::Attention, now.saturating_add(ATTENTION_MS));
+            .again(Step::Attention, now.saturating_add(pause));
+    }
+
+    /// A step whose answer was lost is taken again.
+    pub(super) fn setup_again(&mut self, step: Step) {
+        if self.network.step == step {
+            self.network.go(step);
+        }
     }
 
     /// Everything that the module was told is gone. `asked`: a command was
@@ -341,16 +406,20 @@ impl World<'_> {
         self.network = Network::new();
         self.network.info = info;
         self.network.stray = asked;
+        self.canary.value = None;
     }
 
-    /// The context is gone, the rest of the set-up stands.
-    pub(super) fn context_anew(&mut self) {
-        if matches!(
+    /// The context is gone, the rest of the set-up stands. Returns whether
+    /// there was one.
+    pub(super) fn context_anew(&mut self) -> bool {
+        let had = matches!(
             self.network.step,
             Step::Up | Step::Configure | Step::Activate | Step::CheckActive
-        ) {
+        );
+        if had {
             self.network.go(Step::Deactivate);
         }
+        had
     }
 }
 

@@ -16,9 +16,12 @@ use crate::{
 };
 
 /// What a bare ERROR is worth.
-const UNKNOWN: TcpIpError = TcpIpError(550);
+pub(super) const UNKNOWN: TcpIpError = TcpIpError(550);
 /// Errors in a row after which a socket is given up.
 const STRIKES: u8 = 5;
+/// A `SEND OK` that comes so shortly before the end of the module's own
+/// time-out, or later, may be due to it. In milliseconds.
+const SEND_LATE_MS: u64 = 1_000;
 /// Pause before an open that the module was too busy for is tried again.
 const BUSY_MS: u64 = 500;
 
@@ -94,6 +97,13 @@ impl Ids {
         let mut ids = (0..).zip(&self.uses);
         ids.find(|(_, entry)| **entry == IdUse::Discard)
             .map(|(id, _)| id)
+    }
+
+    /// The module does not list this id.
+    pub(super) fn gone(&mut self, id: u8) {
+        if let Some(IdUse::Discard) = self.uses.get(usize::from(id)) {
+            self.free(id);
+        }
     }
 
     pub(super) fn any_to_discard(&self) -> bool {
@@ -234,8 +244,8 @@ impl<'a> Engine<'a> {
         Ok(taken)
     }
 
-    /// Whether the module has taken everything that `send` took (`SEND OK`
-    /// of the last byte).
+    /// Whether the module has taken everything that `send` took: `SEND OK` of
+    /// the last byte, and the module's count of bytes agrees with ours.
     ///
     /// # Errors
     /// `WouldBlock` if not yet.
@@ -245,8 +255,13 @@ impl<'a> Engine<'a> {
         match failure {
             Some(failure) => Err(SendError::Failed(failure).into()),
             None if unsent => Err(SendError::Failed(Failure::Reset).into()),
-            None if slot.tx.is_empty() => Ok(()),
-            None => Err(nb::Error::WouldBlock),
+            None if slot.tx.is_empty() && !slot.sock.unverified => Ok(()),
+            // Nothing can be compared with a connection that is gone.
+            None if slot.tx.is_empty() && slot.sock.state != SocketState::Established => Ok(()),
+            None => {
+                slot.sock.flush_wanted = true;
+                Err(nb::Error::WouldBlock)
+            }
         }
     }
 
@@ -415,7 +430,7 @@ impl World<'_> {
         })
     }
 
-    fn by_id(&self, id: u8) -> Option<usize> {
+    pub(super) fn by_id(&self, id: u8) -> Option<usize> {
         self.slots.iter().position(|slot| slot.sock.id == Some(id))
     }
 
@@ -437,6 +452,8 @@ impl World<'_> {
             && sock.id.is_none()
         {
             *sock = Sock::default();
+            // Nobody is left to be told.
+            self.last_send = self.last_send.filter(|last| *last != slot);
         }
     }
 
@@ -456,7 +473,7 @@ impl World<'_> {
     }
 
     /// An open has failed: its id must be closed before it is used again.
-    fn end_open(&mut self, slot: usize, error: ConnectError) {
+    pub(super) fn end_open(&mut self, slot: usize, error: ConnectError) {
         if let Some(sock) = self.sock(slot) {
             sock.opening = Opening::Ended(Err(error));
             sock.state = SocketState::Closed;
@@ -539,6 +556,10 @@ impl World<'_> {
             other => ConnectError::Module(other),
         };
         self.end_open(slot, error);
+        if error == ConnectError::NoNetwork {
+            // The module disagrees on the context: perhaps it restarted.
+            self.suspect();
+        }
     }
 
     /// `+QIURC: "recv"`
@@ -584,8 +605,11 @@ impl World<'_> {
         len: u16,
         sent: Option<u16>,
         code: ResultCode,
+        since: u64,
         now: u64,
     ) {
+        let timeout = u64::from(self.config.family.send_timeout_s) * 1_000;
+        let late = now.saturating_sub(since) >= timeout.saturating_sub(SEND_LATE_MS);
         let Some(entry) = self.slots.get_mut(slot) else {
             return;
         };
@@ -595,14 +619,22 @@ impl World<'_> {
             return;
         }
         match code {
-            // Taken before all was transmitted: the line doubled a byte.
+            // Ended before all was transmitted: a byte was doubled, or the
+            // module's time-out was over. The rest will reach the module as
+            // commands.
             ResultCode::SendOk if sent.is_some_and(|sent| sent < len) => {
-                return self.fail(slot, Failure::LineDamaged);
+                self.fail(slot, Failure::LineDamaged);
+                return self.resynchronise(now);
             }
+            // The module's own time-out may have ended the block, short of
+            // bytes that the line has lost: the counters tell.
+            ResultCode::SendOk if sent == Some(len) && late => sock.in_doubt = Some(len),
             ResultCode::SendOk if sent == Some(len) => {
                 entry.tx.consume(usize::from(len));
                 sock.sent_total = sock.sent_total.wrapping_add(u32::from(len));
+                sock.unverified = true;
                 sock.progress();
+                self.last_send = Some(slot);
             }
             // The module's buffer is full, nothing was taken.
             ResultCode::SendFail => sock.back_off(now),
@@ -611,6 +643,10 @@ impl World<'_> {
             // The payload went out, its fate is unknown.
             _ => sock.in_doubt = Some(len),
         }
+        let Some(entry) = self.slots.get_mut(slot) else {
+            return;
+        };
+        let sock = &mut entry.sock;
         if sock.peer_closed && !entry.tx.is_empty() {
             sock.unsent = true;
             sock.in_doubt = None;
@@ -641,17 +677,24 @@ impl World<'_> {
             if counters.total == old.wrapping_add(u32::from(len)) {
                 entry.tx.consume(usize::from(len));
                 sock.sent_total = counters.total;
+                sock.unverified = false;
                 sock.progress();
             } else if counters.total == old {
                 sock.refused(now);
             } else {
                 self.fail(slot, Failure::LineDamaged);
             }
-        } else if counters.unacked == 0 {
-            sock.acked = true;
-            sock.progress();
+        } else if counters.total != sock.sent_total {
+            self.fail(slot, Failure::LineDamaged);
         } else {
-            sock.back_off(now);
+            sock.unverified = false;
+            sock.flush_wanted = false;
+            sock.acked = counters.unacked == 0;
+            if sock.acked {
+                sock.progress();
+            } else if sock.close_wanted {
+                sock.back_off(now);
+            }
         }
     }
 
@@ -674,20 +717,23 @@ impl World<'_> {
         }
         match (code, announced) {
             (ResultCode::Ok, Some(0)) => {
-                sock.drained = sock.peer_closed && !sock.data_ready;
+                if sock.peer_closed && !sock.data_ready {
+                    // A `closed` whose id the line has changed must not end
+                    // another connection.
+                    sock.ask_state = Some(AskState::Drained);
+                }
                 sock.read_went_well();
             }
-            (ResultCode::Ok, Some(_)) if !discard => {
+            (ResultCode::Ok, Some(n)) if !discard => {
                 entry.rx.commit();
+                let n = u32::try_from(n).unwrap_or(u32::MAX);
+                sock.received_total = sock.received_total.wrapping_add(n);
                 sock.data_ready = true;
                 sock.read_went_well();
                 sock.watch(now, look_ms);
             }
             // No header before the OK, or more bytes than announced.
-            (ResultCode::Ok, _) => {
-                self.fail(slot, Failure::LineDamaged);
-                self.damaged(now);
-            }
+            (ResultCode::Ok, _) => self.fail(slot, Failure::LineDamaged),
             // The buffered bytes are gone with the connection.
             _ if sock.peer_closed => {
                 let failure = Failure::Reset;
@@ -724,6 +770,20 @@ impl World<'_> {
             return;
         }
         let running = matches!(sock.opening, Opening::Running { .. });
+        if why == AskState::Drained {
+            match row {
+                Some(ModuleState::Connected | ModuleState::Listening) => {
+                    sock.state = SocketState::Established;
+                    sock.peer_closed = false;
+                }
+                Some(_) => sock.drained = true,
+                None => {
+                    sock.drained = true;
+                    self.closed(slot, id, SocketState::Closed, now);
+                }
+            }
+            return;
+        }
         match row {
             // BG96 has been seen to report a live client as listening.
             Some(ModuleState::Connected | ModuleState::Listening) if running => {
@@ -741,6 +801,8 @@ impl World<'_> {
             None => {
                 self.fail(slot, Failure::Reset);
                 self.ids.free(id);
+                // All of them may be gone.
+                self.suspect();
             }
         }
     }
@@ -816,7 +878,7 @@ impl World<'_> {
     }
 
     /// The module no longer has the connection.
-    fn closed(&mut self, slot: usize, id: u8, state: SocketState, now: u64) {
+    pub(super) fn closed(&mut self, slot: usize, id: u8, state: SocketState, now: u64) {
         let time_wait = u64::from(self.config.family.time_wait_ms);
         self.ids.free(id);
         if let Some(entry) = self.slots.get_mut(slot) {

@@ -1,16 +1,18 @@
-//! What happens when the line or the module does not do what it should.
+//! What happens when the module or the network goes away, and what is tried
+//! when the module no longer answers at all.
 
-use super::{Engine, World, job::Job, job::Outstanding, setup::Step};
-use crate::{error::Failure, slot::Opening, state::SocketState};
+use super::{Engine, Event, World, job::Job, setup::Step};
+use crate::{
+    config::Policy,
+    error::{ConnectError, Failure},
+    slot::Opening,
+    state::SocketState,
+};
 
-/// Why the engine has stopped.
+/// Why the engine has stopped for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Fault {
-    /// A command was not answered within its documented maximum time.
-    NoAnswer,
-    /// An answer did not have its form: bytes were lost on the line.
-    BadAnswer,
     /// The serial port failed.
     Port,
     /// A command did not fit its buffer, which cannot happen.
@@ -20,8 +22,6 @@ pub enum Fault {
 impl core::fmt::Display for Fault {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
-            Self::NoAnswer => "the module did not answer in time",
-            Self::BadAnswer => "the module's answer was damaged on the serial line",
             Self::Port => "the serial port failed",
             Self::Internal => "internal error",
         })
@@ -30,9 +30,32 @@ impl core::fmt::Display for Fault {
 
 impl core::error::Error for Fault {}
 
+/// What is tried, in this order, when three probes were not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Escalation {
+    /// `AT+QIDEACT` closes all sockets.
+    Deactivate,
+    /// `AT+CFUN=1,1`
+    Restart,
+    /// Waits until then for the module to start.
+    Boot { until: u64 },
+    /// The reset pin was asked for; waits until then.
+    Pin { until: u64 },
+    /// Nothing helped.
+    Lost,
+}
+
+/// Longest times for the two commands, in milliseconds.
+const DEACTIVATE_MS: u32 = 10_000;
+const RESTART_MS: u32 = 15_000;
+/// How long a module may take to start: 12 to 20 s are usual.
+const BOOT_MS: u64 = 40_000;
+/// How long a module that never answered is asked before its reset pin is
+/// pulled.
+const FIRST_BOOT_MS: u64 = 60_000;
+
 impl Engine<'_> {
-    /// Why the engine has stopped, if it has. It takes no further part in
-    /// the dialogue: reset the module and make a new engine.
+    /// Why the engine has stopped, if it has: make a new one.
     pub fn fault(&self) -> Option<Fault> {
         self.world.fault
     }
@@ -43,69 +66,170 @@ impl Engine<'_> {
         self.give_up(Fault::Port, now);
     }
 
-    /// The outstanding command was not answered in its time. The place where
-    /// the line is to be resynchronised.
+    /// Whether the module's reset pin is to be pulled; asking takes the
+    /// request back. [`Event::ResetWanted`] tells the same.
+    pub fn take_reset_request(&mut self) -> bool {
+        core::mem::take(&mut self.world.reset_wanted)
+    }
+
+    /// Sets the context up again after it was lost, where
+    /// [`Policy::Report`] left that to the application.
+    pub fn reconnect(&mut self) {
+        self.world.held = false;
+    }
+
+    /// The outstanding command was not answered in its time.
     pub(super) fn line_lost(&mut self, now: u64) {
-        if let Some(Outstanding {
-            job: Job::Setup(Step::Attention),
-            ..
-        }) = self.world.job
+        if let Some(escalation) = self.world.escalation
+            && matches!(escalation, Escalation::Deactivate | Escalation::Restart)
         {
+            self.world.job = None;
+            self.wire.release();
+            return self.world.escalation_answered(now);
+        }
+        let setup = match self.world.job.as_ref().map(|outstanding| outstanding.job) {
+            Some(Job::Setup(step)) => Some(step),
+            _ => None,
+        };
+        if setup.is_some() && self.world.canary.value.is_none() {
+            // Nothing is at stake yet: from the beginning.
             self.world.job = None;
             self.wire.release();
             return self.world.attention_missed(now);
         }
-        self.give_up(Fault::NoAnswer, now);
+        self.world.answer_missing(now);
+        if self.world.job.is_none() {
+            self.wire.release();
+        }
     }
 
     pub(super) fn give_up(&mut self, fault: Fault, now: u64) {
         self.wire.release();
-        self.world.stop(fault, now);
+        self.world.fault.get_or_insert(fault);
+        self.world.job = None;
+        self.world.recovery = None;
+        self.world.fail_all(Failure::ModuleLost, now);
+    }
+
+    /// Probes were not answered: every socket fails, then ever stronger
+    /// means, each bounded.
+    pub(super) fn escalate(&mut self, now: u64) {
+        self.wire.release();
+        let world = &mut self.world;
+        world.job = None;
+        world.recovery = None;
+        world.fail_all(Failure::ModuleLost, now);
+        world.ids.free_all();
+        world.context_anew();
+        world.events.push(Event::Escalated);
+        world.escalation = Some(Escalation::Deactivate);
     }
 }
 
 impl World<'_> {
-    fn stop(&mut self, fault: Fault, now: u64) {
-        self.fault.get_or_insert(fault);
-        self.job = None;
-        self.fail_all(Failure::ModuleLost, now);
+    /// The next command of the escalation, if one is due.
+    pub(super) fn escalation_job(&mut self, now: u64) -> Option<(Job, u32)> {
+        match self.escalation? {
+            Escalation::Deactivate => Some((Job::Setup(Step::Deactivate), DEACTIVATE_MS)),
+            Escalation::Restart => Some((Job::Restart, RESTART_MS)),
+            Escalation::Boot { until } if now >= until => {
+                self.pull_reset(now);
+                None
+            }
+            Escalation::Pin { until } if now >= until => {
+                self.escalation = Some(Escalation::Lost);
+                self.events.push(Event::ModuleLost);
+                None
+            }
+            _ => None,
+        }
     }
 
-    /// The answer of the outstanding command does not have its form.
-    pub(super) fn damaged(&mut self, now: u64) {
-        let slot = self
-            .job
-            .as_ref()
-            .and_then(|outstanding| outstanding.job.slot());
-        self.job = None;
-        if let Some(slot) = slot {
-            self.fail(slot, Failure::LineDamaged);
+    /// The escalation's command is answered, or its time is over.
+    pub(super) fn escalation_answered(&mut self, now: u64) {
+        self.escalation = match self.escalation {
+            Some(Escalation::Deactivate) => Some(Escalation::Restart),
+            Some(Escalation::Restart) => {
+                self.setup_anew(true);
+                Some(Escalation::Boot {
+                    until: now.saturating_add(BOOT_MS),
+                })
+            }
+            other => other,
+        };
+    }
+
+    pub(super) fn escalation_wake_at(&self) -> Option<u64> {
+        match self.escalation? {
+            Escalation::Boot { until } | Escalation::Pin { until } => Some(until),
+            _ => None,
         }
-        self.stop(Fault::BadAnswer, now);
+    }
+
+    fn pull_reset(&mut self, now: u64) {
+        self.reset_wanted = true;
+        self.events.push(Event::ResetWanted);
+        self.escalation = Some(Escalation::Pin {
+            until: now.saturating_add(BOOT_MS),
+        });
+    }
+
+    /// The set-up's first question was not answered: the module is off, or
+    /// still starts. Asked again for ever; the caller has its own time-out.
+    pub(super) fn attention_missed(&mut self, now: u64) {
+        let lost = self.escalation == Some(Escalation::Lost);
+        let since = *self.silent_since.get_or_insert(now);
+        if self.escalation.is_none() && now >= since.saturating_add(FIRST_BOOT_MS) {
+            self.pull_reset(now);
+        }
+        self.attention_again(now, lost);
+    }
+
+    /// The module answers.
+    pub(super) fn attention_heard(&mut self) {
+        self.escalation = None;
+        self.silent_since = None;
     }
 
     /// The module has restarted: what it knew is gone, and no answer will
     /// come.
     pub(super) fn restarted(&mut self, now: u64) {
         let asked = self.job.take().is_some();
+        self.recovery = None;
         self.fail_all(Failure::Restarted, now);
         self.ids.free_all();
         self.setup_anew(asked);
+        self.last_send = None;
+        if self.was_up {
+            self.events.push(Event::ModuleRestarted);
+            self.held = self.config.policy == Policy::Report;
+        }
+        self.was_up = false;
     }
 
     /// The network dropped the context.
     pub(super) fn context_lost(&mut self, context: u8, now: u64) {
         if context == self.config.context {
             self.fail_all(Failure::ContextLost, now);
-            self.context_anew();
+            if self.context_anew() {
+                self.events.push(Event::ContextLost);
+                self.held = self.config.policy == Policy::Report;
+            }
         }
     }
 
-    fn fail_all(&mut self, failure: Failure, now: u64) {
+    pub(super) fn fail_all(&mut self, failure: Failure, now: u64) {
         for slot in 0..self.slots.len() {
             self.fail(slot, failure);
         }
         self.dns.abort(failure, now);
+    }
+
+    /// What was sent last may have been spoilt on its way to the module.
+    pub(super) fn send_spoilt(&mut self) {
+        if let Some(slot) = self.last_send.take() {
+            self.fail(slot, Failure::LineDamaged);
+        }
     }
 
     /// Ends a slot's connection. What had arrived stays readable.
@@ -134,10 +258,10 @@ impl World<'_> {
         }
         match sock.opening {
             Opening::Wanted | Opening::Running { .. } => {
-                sock.opening = Opening::Ended(Err(crate::ConnectError::Failed(failure)));
+                sock.opening = Opening::Ended(Err(ConnectError::Failed(failure)));
             }
             // A connection that the user closed has nothing left to lose.
-            _ if sock.close_wanted && entry.tx.is_empty() => {}
+            _ if sock.close_wanted && entry.tx.is_empty() && !sock.unverified => {}
             _ if sock.connected && sock.state != SocketState::TimeWait => {
                 sock.failure.get_or_insert(failure);
             }

@@ -2,7 +2,7 @@
 //! one send, alternating; everything else shares one turn a round. So a
 //! flood on one socket starves neither the others nor the opens.
 
-use super::{World, job::Job};
+use super::{World, job::Job, resync::QUIET_MS};
 use crate::{
     slot::{AskState, Opening},
     state::SocketState,
@@ -129,7 +129,8 @@ impl World<'_> {
             return Some(Job::Open { slot, id });
         }
         let id = sock.id?;
-        if sock.in_doubt.is_some() {
+        let flush = sock.flush_wanted && sock.unverified && entry.tx.is_empty();
+        if sock.in_doubt.is_some() || flush && sock.state == SocketState::Established {
             return Some(Job::Counters {
                 slot,
                 id,
@@ -156,7 +157,7 @@ impl World<'_> {
             if !entry.tx.is_empty() {
                 return None;
             }
-            if sock.sent_total > 0 && !sock.acked {
+            if sock.sent_total > 0 && (!sock.acked || sock.unverified) {
                 return Some(Job::Counters {
                     slot,
                     id,
@@ -237,12 +238,23 @@ impl World<'_> {
                 (free && sock.close_wanted).then_some(sock.linger_until),
             ]
         });
-        let deadline = self.job.as_ref().map(|outstanding| outstanding.deadline);
+        let deadline = self.job.as_ref().map(|outstanding| {
+            // Past the deadline an answer that is coming in is heard out.
+            let quiet = self.heard_at.saturating_add(QUIET_MS);
+            if now < outstanding.deadline {
+                outstanding.deadline
+            } else {
+                quiet
+            }
+        });
         let setup = self.job.is_none().then(|| self.network.wake_at()).flatten();
-        slots
-            .chain([deadline, setup, self.dns.wake_at()])
-            .flatten()
-            .filter(|at| *at > now)
-            .min()
+        let rest = [
+            deadline,
+            setup,
+            self.dns.wake_at(),
+            self.recovery_wake_at(),
+            self.escalation_wake_at(),
+        ];
+        slots.chain(rest).flatten().filter(|at| *at > now).min()
     }
 }

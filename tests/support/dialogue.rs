@@ -10,7 +10,13 @@ pub struct Dialogue<'a> {
 }
 
 impl<'a> Dialogue<'a> {
+    /// With echo off (`ATE0`), so that a dialogue reads as in the manual.
+    /// What the echo adds is shown in `dialogue_echo.rs`.
     pub fn new(slots: &'a mut [Slot<'a>], config: Config<'a>) -> Self {
+        let config = Config {
+            check_echo: false,
+            ..config
+        };
         Self {
             engine: Engine::new(slots, config),
             now: 1_000,
@@ -92,23 +98,27 @@ impl<'a> Dialogue<'a> {
         after: std::ops::RangeInclusive<u64>,
         expected: impl AsRef<[u8]>,
     ) -> &mut Self {
-        let start = self.now;
         self.silent();
+        let start = self.now;
+        let sent = self.sleep();
+        assert_eq!(sent, expected.as_ref().escape_ascii().to_string());
+        let waited = self.now - start;
+        assert!(after.contains(&waited), "{waited} ms are not in {after:?}");
+        self
+    }
+
+    /// Sleeps as `wake_at` says until the host transmits; returns that.
+    #[track_caller]
+    pub fn sleep(&mut self) -> String {
         for _ in 0..10_000 {
+            let sent = self.transmitted();
+            if !sent.is_empty() {
+                return sent.escape_ascii().to_string();
+            }
             let at = self.engine.wake_at(self.now);
             let at = at.expect("something is due, but nothing wakes the host");
             assert!(at > self.now, "woken for nothing at {at}");
             self.now = at;
-            let sent = self.transmitted();
-            if !sent.is_empty() {
-                assert_eq!(
-                    sent.escape_ascii().to_string(),
-                    expected.as_ref().escape_ascii().to_string()
-                );
-                let waited = at - start;
-                assert!(after.contains(&waited), "{waited} ms are not in {after:?}");
-                return self;
-            }
         }
         panic!("the host is woken again and again for nothing");
     }
@@ -229,6 +239,9 @@ pub const BRING_UP: &[(&[u8], &[u8])] = &[
         b"ATI\r",
         b"\r\nQuectel\r\nEC25\r\nRevision: EC25EFAR02A09M4G\r\n\r\nOK\r\n",
     ),
+    (b"AT+QICFG=\"qisend/timeout\",5\r", b"\r\nOK\r\n"),
+    // The value is drawn from the seed, 0 here.
+    (b"AT+QICFG=\"transpktsize\",1417\r", b"\r\nOK\r\n"),
     (b"AT+QISTATE?\r", b"\r\nOK\r\n"),
     (b"AT+CPIN?\r", b"\r\n+CPIN: READY\r\n\r\nOK\r\n"),
     (b"AT+CEREG?\r", b"\r\n+CEREG: 0,1\r\n\r\nOK\r\n"),

@@ -29,6 +29,8 @@ pub struct SimPort {
     /// Bytes handed over in one read at the most; the port waits for as many
     /// while more are on their way.
     chunk: usize,
+    /// The module's reset pin is wired to the host.
+    pub reset_pin: bool,
 }
 
 impl SimPort {
@@ -40,6 +42,7 @@ impl SimPort {
         Self {
             sim: Rc::new(RefCell::new(Sim::new(config))),
             chunk,
+            reset_pin: false,
         }
     }
 
@@ -118,6 +121,13 @@ impl Port for SimPort {
             }
         }
     }
+
+    fn reset_module(&mut self) -> bool {
+        if self.reset_pin {
+            self.sim.borrow_mut().reset();
+        }
+        self.reset_pin
+    }
 }
 
 /// Brings a stack of `sockets` sockets up on `port` and runs `test` on it.
@@ -127,12 +137,22 @@ pub fn on_stack<T>(
     sockets: usize,
     test: impl FnOnce(&Stack<'_, SimPort>) -> T,
 ) -> T {
+    on_stack_with(port, sockets, config(), test)
+}
+
+/// The same with other settings.
+pub fn on_stack_with<T>(
+    port: &SimPort,
+    sockets: usize,
+    config: quectel_sockets::Config<'static>,
+    test: impl FnOnce(&Stack<'_, SimPort>) -> T,
+) -> T {
     let mut memory = vec![([0; 1500], [0; 1460]); sockets];
     let mut slots: Vec<Slot> = memory
         .iter_mut()
         .map(|(rx, tx)| Slot::new(rx, tx))
         .collect();
-    let stack = Stack::new(port.clone(), &mut slots, config());
+    let stack = Stack::new(port.clone(), &mut slots, config);
     let network = CheckNetwork::new(&stack, "test", "1");
     assert_eq!(network.wait_network_connected(30), Ok((3, 1)));
     test(&stack)

@@ -1,0 +1,627 @@
+//! Resynchronisation: from "the line can no longer be trusted" back to a
+//! known state, without a byte that the module could take for payload.
+//!
+//! ```text
+//! Silence ─► Filler ─► EndLine ─► canary ─► audit ─► jobs go on
+//!    │     (payload owed)  ▲         │ three tries
+//!    ▼                     └─────────┤
+//! late answer: as usual              ▼ escalation
+//! ```
+//!
+//! The canary is a volatile setting with a value that only this engine
+//! knows. Reading it back proves that everything older has passed; finding
+//! its default proves that the module restarted. The audit compares the
+//! module's list of sockets and its byte counters with ours: what does not
+//! agree has failed, what agrees goes on.
+
+use quectel_at_commands::{
+    ResultCode,
+    pdp::ActiveContext,
+    settings::{Setting, SettingValue, TRANSPARENT_PACKET_SIZE},
+    tcp::{ModuleState, ReadCounters, SendCounters, SocketRow},
+};
+
+use super::{Engine, Event, World, job::Job};
+use crate::{
+    error::{ConnectError, Failure},
+    family::Family,
+    slot::Opening,
+    state::SocketState,
+};
+
+/// Silence that ends a late answer, in milliseconds.
+pub(super) const QUIET_MS: u64 = 300;
+/// Longest wait for that silence: URCs may go on for ever.
+pub(super) const QUIET_MAX_MS: u64 = 3_000;
+/// Filler bytes of one burst, and the pause behind it in milliseconds.
+const BURST: u16 = 32;
+const BURST_MS: u64 = 100;
+/// Limits of the commands of the three tries, in milliseconds.
+const TRIES_MS: [u32; 3] = [1_000, 2_000, 4_000];
+/// Values of the canary. 1024, the default, is not among them.
+const CANARY_MIN: u16 = 1_400;
+const CANARY_COUNT: u32 = 61;
+
+/// A resynchronisation that is under way.
+#[derive(Debug)]
+pub(super) struct Recovery {
+    /// The transaction whose end is not known.
+    lost: Option<Job>,
+    phase: Phase,
+    /// Payload may still come: no URC is believed before the canary.
+    untrusted: bool,
+    /// Bytes of payload that the module may wait for.
+    owed: u16,
+    /// Filler was sent, and taken for payload.
+    filled: bool,
+    filler_taken: bool,
+    tries: usize,
+    /// What `AT+QISTATE?` has listed, by connect id.
+    rows: [Option<ModuleState>; Family::MAX_SOCKETS],
+    /// The number that the last command has told.
+    told: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing is sent until then; a late answer still counts.
+    Silence { until: u64 },
+    /// Waits for a pause in what the module sends, until then at the most.
+    Quiet { until: u64 },
+    /// Sends carriage returns for the payload that is owed.
+    Filler { next: u64 },
+    /// One carriage return ends a half-typed line.
+    EndLine { until: u64 },
+    /// This command is next, or outstanding.
+    Ask(Probe),
+}
+
+/// The commands of a resynchronisation, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Probe {
+    ReadCanary,
+    WriteCanary,
+    CheckCanary,
+    /// `AT+QISTATE?`
+    Rows,
+    /// `AT+QIRD=<id>,0` of this slot.
+    Received(usize),
+    /// `AT+QISEND=<id>,0` of this slot.
+    Sent(usize),
+    /// `AT+QIACT?`
+    Context,
+}
+
+/// The secret value in the module's settings.
+#[derive(Debug)]
+pub(super) struct Canary {
+    /// What the module has, once it was told.
+    pub(super) value: Option<u16>,
+    /// What it is told next.
+    pub(super) next: u16,
+    random: u32,
+}
+
+impl Canary {
+    pub(super) fn new(seed: u32) -> Self {
+        let mut canary = Self {
+            value: None,
+            next: CANARY_MIN,
+            // xorshift stays at 0 for ever.
+            random: seed | 1,
+        };
+        canary.draw();
+        canary
+    }
+
+    /// A value other than the one before.
+    fn draw(&mut self) {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 17;
+        self.random ^= self.random << 5;
+        let drawn = u16::try_from(self.random % CANARY_COUNT).unwrap_or(0);
+        let mut value = CANARY_MIN.saturating_add(drawn);
+        if value == self.next {
+            value ^= 1;
+        }
+        self.next = value;
+    }
+
+    /// The module has taken `next`.
+    pub(super) fn told(&mut self) {
+        self.value = Some(self.next);
+        self.draw();
+    }
+}
+
+impl Engine<'_> {
+    /// Does what the resynchronisation has to do now.
+    pub(super) fn recover(&mut self, now: u64) {
+        let Self { wire, world } = self;
+        if world.job.is_none() && world.tries_over() {
+            return self.escalate(now);
+        }
+        let quiet = now >= world.heard_at.saturating_add(QUIET_MS);
+        let deadline = world.job.as_ref().map(|outstanding| outstanding.deadline);
+        let Some(recovery) = &mut world.recovery else {
+            return;
+        };
+        match recovery.phase {
+            Phase::Silence { until } if now >= until => {
+                world.job = None;
+                wire.release();
+                if recovery.owed > 0 {
+                    wire.framer.expect_send_result();
+                    recovery.phase = Phase::Filler { next: now };
+                } else {
+                    self.end_line(now);
+                }
+            }
+            Phase::Quiet { until } if quiet || now >= until => self.end_line(now),
+            Phase::Filler { next } if now >= next && wire.unsent().is_empty() => {
+                if recovery.owed == 0 {
+                    return self.end_line(now);
+                }
+                let burst = recovery.owed.min(BURST);
+                recovery.owed -= burst;
+                recovery.filled = true;
+                recovery.phase = Phase::Filler {
+                    next: now.saturating_add(BURST_MS),
+                };
+                wire.carriage_returns(usize::from(burst));
+            }
+            Phase::EndLine { until } if now >= until => {
+                let first = match world.canary.value {
+                    Some(_) => Probe::ReadCanary,
+                    None => Probe::Rows,
+                };
+                self.ask(first, now);
+            }
+            Phase::Ask(probe) if world.job.is_none() => self.ask(probe, now),
+            Phase::Ask(_) if deadline.is_some_and(|deadline| now >= deadline) => {
+                self.try_again(now)
+            }
+            _ => {}
+        }
+    }
+
+    fn end_line(&mut self, now: u64) {
+        self.wire.release();
+        self.wire.carriage_returns(1);
+        if let Some(recovery) = &mut self.world.recovery {
+            recovery.phase = Phase::EndLine {
+                until: now.saturating_add(QUIET_MS),
+            };
+        }
+    }
+
+    fn ask(&mut self, probe: Probe, now: u64) {
+        let tries = match &mut self.world.recovery {
+            Some(recovery) => {
+                recovery.phase = Phase::Ask(probe);
+                recovery.told = None;
+                if probe == Probe::Rows {
+                    recovery.rows = Default::default();
+                }
+                recovery.tries
+            }
+            None => return,
+        };
+        self.start(Job::Resync(probe), now);
+        if let Some(outstanding) = &mut self.world.job {
+            outstanding.limit_to(TRIES_MS.get(tries).copied().unwrap_or(4_000));
+        }
+    }
+
+    /// The try has failed.
+    fn try_again(&mut self, now: u64) {
+        self.world.job = None;
+        self.wire.release();
+        if let Some(recovery) = &mut self.world.recovery {
+            recovery.tries += 1;
+        }
+        if self.world.tries_over() {
+            self.escalate(now);
+        } else {
+            self.end_line(now);
+        }
+    }
+}
+
+impl World<'_> {
+    /// Whether a URC can be believed.
+    pub(super) fn trusts(&self) -> bool {
+        self.recovery
+            .as_ref()
+            .is_none_or(|recovery| !recovery.untrusted)
+    }
+
+    /// When the resynchronisation has to go on.
+    pub(super) fn recovery_wake_at(&self) -> Option<u64> {
+        match self.recovery.as_ref()?.phase {
+            Phase::Silence { until } | Phase::EndLine { until } => Some(until),
+            Phase::Filler { next } => Some(next),
+            Phase::Quiet { until } => Some(until.min(self.heard_at.saturating_add(QUIET_MS))),
+            Phase::Ask(_) => None,
+        }
+    }
+
+    /// The outstanding transaction was not answered in its time.
+    pub(super) fn answer_missing(&mut self, now: u64) {
+        let Some(job) = self.job.as_ref().map(|outstanding| outstanding.job) else {
+            return;
+        };
+        match job {
+            // Payload went out or may be waited for: the module gives it up
+            // by itself first.
+            Job::Send { len, .. } => {
+                let wait = u64::from(self.config.family.send_timeout_s) * 1_000 + 1_000;
+                self.lose_job(
+                    Some(job),
+                    Phase::Silence {
+                        until: now.saturating_add(wait),
+                    },
+                    len,
+                );
+            }
+            // The rest of its payload may come at any time.
+            Job::Read {
+                slot, announced, ..
+            } => {
+                self.job = None;
+                if announced.is_some() {
+                    self.fail(slot, Failure::LineDamaged);
+                }
+                self.lose_job(Some(job), self.quiet(now), 0);
+                self.distrust();
+            }
+            _ => {
+                self.job = None;
+                self.lose_job(Some(job), self.quiet(now), 0);
+            }
+        }
+    }
+
+    fn quiet(&self, now: u64) -> Phase {
+        Phase::Quiet {
+            until: now.saturating_add(QUIET_MAX_MS),
+        }
+    }
+
+    fn lose_job(&mut self, lost: Option<Job>, phase: Phase, owed: u16) {
+        self.events.push(Event::LineLost);
+        self.recovery = Some(Recovery {
+            lost,
+            phase,
+            untrusted: false,
+            owed,
+            filled: false,
+            filler_taken: false,
+            tries: 0,
+            rows: Default::default(),
+            told: None,
+        });
+    }
+
+    fn distrust(&mut self) {
+        if let Some(recovery) = &mut self.recovery {
+            recovery.untrusted = true;
+        }
+    }
+
+    /// The answer has not the form it must have: bytes were lost or doubled.
+    pub(super) fn answer_broken(&mut self, now: u64) {
+        let job = self.job.take().map(|outstanding| outstanding.job);
+        if let Some(Job::Read { slot, .. }) = job {
+            self.fail(slot, Failure::LineDamaged);
+        }
+        if self.recovery.is_some() {
+            // A probe's answer: its deadline leads to the next try.
+            return;
+        }
+        self.lose_job(job, self.quiet(now), 0);
+        self.distrust();
+    }
+
+    /// Something else came instead of the echo: the module may have received
+    /// something else than was sent.
+    pub(super) fn echo_garbled(&mut self, now: u64) {
+        self.send_spoilt();
+        if self.recovery.is_some() {
+            return;
+        }
+        let job = self.job.take().map(|outstanding| outstanding.job);
+        match job {
+            // It may wait for any number of bytes, for any connection.
+            Some(Job::Send { .. }) => {
+                let wait = u64::from(self.config.family.send_timeout_s) * 1_000 + 1_000;
+                let phase = Phase::Silence {
+                    until: now.saturating_add(wait),
+                };
+                self.lose_job(job, phase, self.config.family.send_max);
+            }
+            _ => {
+                self.lose_job(job, self.quiet(now), 0);
+                if let Some(Job::Read { .. }) = job {
+                    self.distrust();
+                }
+            }
+        }
+    }
+
+    /// What the module has received is in doubt, though no answer is missing.
+    pub(super) fn resynchronise(&mut self, now: u64) {
+        if self.recovery.is_none() {
+            self.lose_job(None, self.quiet(now), 0);
+        }
+    }
+
+    /// A sign that the module may have restarted unnoticed: ask the canary.
+    pub(super) fn suspect(&mut self) {
+        if self.recovery.is_none() && self.canary.value.is_some() && self.network.is_up() {
+            self.lose_job(None, Phase::Ask(Probe::ReadCanary), 0);
+        }
+    }
+
+    /// Ends the waiting if an answer came after all.
+    pub(super) fn answer_came(&mut self) {
+        if let Some(Recovery {
+            phase: Phase::Silence { .. },
+            ..
+        }) = self.recovery
+        {
+            self.recovery = None;
+            self.events.push(Event::LineRestored);
+        }
+    }
+
+    /// A final code while filler is sent. Returns whether it was for that.
+    pub(super) fn filler_answered(&mut self, code: ResultCode) -> bool {
+        let Some(recovery) = &mut self.recovery else {
+            return false;
+        };
+        if !matches!(recovery.phase, Phase::Filler { .. }) {
+            return false;
+        }
+        recovery.filler_taken |= code == ResultCode::SendOk && recovery.filled;
+        recovery.owed = 0;
+        true
+    }
+
+    fn tries_over(&self) -> bool {
+        self.recovery
+            .as_ref()
+            .is_some_and(|recovery| recovery.tries >= TRIES_MS.len())
+    }
+
+    pub(super) fn probe_info(&mut self, probe: Probe, line: &[u8]) {
+        let context = self.config.context;
+        let Some(recovery) = &mut self.recovery else {
+            return;
+        };
+        match probe {
+            Probe::ReadCanary | Probe::WriteCanary | Probe::CheckCanary => {
+                let value = SettingValue::parse(line, Setting::TransparentPacketSize);
+                recovery.told = value.map(|value| u32::from(value.0));
+            }
+            Probe::Rows => {
+                if let Some(row) = SocketRow::parse(line)
+                    && let Some(place) = recovery.rows.get_mut(usize::from(row.id))
+                {
+                    *place = Some(row.state);
+                }
+            }
+            Probe::Received(_) => recovery.told = ReadCounters::parse(line).map(|c| c.read),
+            Probe::Sent(_) => recovery.told = SendCounters::parse(line).map(|c| c.total),
+            Probe::Context => {
+                if ActiveContext::parse(line)
+                    .is_some_and(|row| row.context == context && row.active)
+                {
+                    recovery.told = Some(1);
+                }
+            }
+        }
+    }
+
+    /// A command of the resynchronisation is answered.
+    pub(super) fn probe_answered(&mut self, probe: Probe, code: ResultCode, now: u64) {
+        let Some(recovery) = &mut self.recovery else {
+            return;
+        };
+        let (ok, told) = (code == ResultCode::Ok, recovery.told);
+        let next = match probe {
+            Probe::ReadCanary if ok && told == Some(u32::from(TRANSPARENT_PACKET_SIZE)) => {
+                return self.restarted(now);
+            }
+            Probe::ReadCanary if ok && told == self.canary.value.map(u32::from) => {
+                Some(Probe::WriteCanary)
+            }
+            Probe::WriteCanary if ok => Some(Probe::CheckCanary),
+            Probe::CheckCanary if ok && told == Some(u32::from(self.canary.next)) => {
+                self.canary.told();
+                recovery.untrusted = false;
+                if !self.network.is_up() {
+                    return self.recovered(now);
+                }
+                Some(Probe::Rows)
+            }
+            Probe::Rows if ok => {
+                recovery.untrusted = false;
+                self.compare_rows(now);
+                self.next_count(0)
+            }
+            Probe::Received(slot) => {
+                self.compare_received(slot, ok.then_some(told).flatten());
+                Some(Probe::Sent(slot))
+            }
+            Probe::Sent(slot) => {
+                self.compare_sent(slot, ok.then_some(told).flatten());
+                self.next_count(slot + 1)
+            }
+            Probe::Context => {
+                if told.is_none() {
+                    self.context_lost(self.config.context, now);
+                }
+                return self.recovered(now);
+            }
+            _ => None,
+        };
+        let Some(recovery) = &mut self.recovery else {
+            return;
+        };
+        match next {
+            Some(next) => recovery.phase = Phase::Ask(next),
+            None => {
+                recovery.tries += 1;
+                recovery.phase = Phase::EndLine {
+                    until: now.saturating_add(QUIET_MS),
+                };
+            }
+        }
+    }
+
+    /// The next slot whose counters are to be compared, else what comes then.
+    fn next_count(&self, from: usize) -> Option<Probe> {
+        let mut slots = self.slots.iter().enumerate().skip(from);
+        let counted = slots.find(|(_, slot)| slot.sock.id.is_some() && slot.sock.connected);
+        Some(counted.map_or(Probe::Context, |(at, _)| Probe::Received(at)))
+    }
+
+    /// The module's list against our table.
+    fn compare_rows(&mut self, now: u64) {
+        let Some(recovery) = &self.recovery else {
+            return;
+        };
+        let (rows, lost) = (recovery.rows, recovery.lost);
+        for (id, row) in (0u8..).zip(rows) {
+            match self.by_id(id) {
+                Some(slot) => self.compare_row(slot, id, row, lost, now),
+                None if row.is_some() => self.ids.discard(id),
+                None => self.ids.gone(id),
+            }
+        }
+    }
+
+    fn compare_row(
+        &mut self,
+        slot: usize,
+        id: u8,
+        row: Option<ModuleState>,
+        lost: Option<Job>,
+        now: u64,
+    ) {
+        let Some(sock) = self.sock(slot) else {
+            return;
+        };
+        sock.data_ready = true;
+        sock.ask_state = None;
+        let running = matches!(sock.opening, Opening::Running { .. });
+        let open_lost = matches!(lost, Some(Job::Open { slot: at, .. }) if at == slot);
+        match (row, sock.state) {
+            // The open never reached the module: once more.
+            (None, _) if running && open_lost => {
+                sock.opening = Opening::Wanted;
+                sock.state = SocketState::Closed;
+                sock.id = None;
+                self.ids.free(id);
+            }
+            (None | Some(ModuleState::Closing), _) if running => {
+                self.end_open(slot, ConnectError::Module(super::sockets::UNKNOWN));
+            }
+            (Some(ModuleState::Connected | ModuleState::Listening), _) if running => {
+                self.opened(id, None, now)
+            }
+            (Some(_), _) if running => sock.state = SocketState::SynSent,
+            (None, SocketState::FinWait1 | SocketState::FinWait2) => {
+                self.closed(slot, id, SocketState::TimeWait, now);
+            }
+            (None, SocketState::Closing | SocketState::LastAck) => {
+                self.closed(slot, id, SocketState::Closed, now);
+            }
+            (None, _) => {
+                self.fail(slot, Failure::Reset);
+                self.ids.free(id);
+            }
+            // Our close did not reach the module: it is sent again.
+            (
+                Some(ModuleState::Closing),
+                SocketState::FinWait1 | SocketState::Closing | SocketState::LastAck,
+            ) => {
+                sock.state = SocketState::CloseWait;
+                sock.peer_closed = true;
+            }
+            (Some(ModuleState::Connected | ModuleState::Listening), SocketState::FinWait1) => {
+                sock.state = SocketState::Established;
+            }
+            (Some(ModuleState::Closing), SocketState::Established) => self.peer_closed(id),
+            (Some(ModuleState::Initial | ModuleState::Opening), _) => {
+                self.fail(slot, Failure::Reset)
+            }
+            _ => {}
+        }
+    }
+
+    /// Bytes handed over by the module against bytes that arrived.
+    fn compare_received(&mut self, slot: usize, read: Option<u32>) {
+        let matches = self
+            .sock(slot)
+            .is_some_and(|sock| read == Some(sock.received_total));
+        if !matches {
+            self.fail(slot, Failure::LineDamaged);
+        }
+    }
+
+    /// Bytes taken by the module against bytes sent.
+    fn compare_sent(&mut self, slot: usize, total: Option<u32>) {
+        let Some(recovery) = &self.recovery else {
+            return;
+        };
+        let (filled, filler_taken) = (recovery.filled, recovery.filler_taken);
+        let block = match recovery.lost {
+            Some(Job::Send {
+                slot: at,
+                len,
+                sent,
+                ..
+            }) if at == slot => Some((len, sent == Some(len))),
+            _ => None,
+        };
+        let Some(entry) = self.slots.get_mut(slot) else {
+            return;
+        };
+        let sock = &mut entry.sock;
+        let (old, total) = match total {
+            Some(total) if sock.id.is_some() => (sock.sent_total, total),
+            _ => return self.fail(slot, Failure::LineDamaged),
+        };
+        // A block in doubt from before is settled here, too.
+        let block = block.or(sock.in_doubt.take().map(|len| (len, true)));
+        let spoilt = filler_taken && block.is_some();
+        if total == old && !spoilt {
+            sock.progress();
+            return;
+        }
+        if let Some((len, all_sent)) = block
+            && total == old.wrapping_add(u32::from(len))
+            && all_sent
+            && !filled
+        {
+            entry.tx.consume(usize::from(len));
+            sock.sent_total = total;
+            sock.progress();
+            return;
+        }
+        self.fail(slot, Failure::LineDamaged);
+    }
+
+    /// The line works again.
+    fn recovered(&mut self, now: u64) {
+        let lost = self.recovery.take().and_then(|recovery| recovery.lost);
+        match lost {
+            Some(Job::Resolve) => self.dns.again(now),
+            Some(Job::Setup(step)) => self.setup_again(step),
+            _ => {}
+        }
+        self.events.push(Event::LineRestored);
+    }
+}

@@ -3,7 +3,7 @@
 //! close; and what to do if there is no network.
 //!
 //! Without a URL it starts a small web server on this PC and fetches from
-//! it. Either way the module is a simulated one inside this process.
+//! it. Without `--port` the module is a simulated one inside this process.
 
 mod support;
 
@@ -11,9 +11,10 @@ use std::{fs, net::Ipv4Addr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
+use quectel_port::{FlowControl, PcPort, Settings};
 use quectel_sim::SimCard;
 use quectel_sockets::{
-    CheckNetwork, Config, ConnectError, Family, Port, Slot, Stack,
+    Apn, CheckNetwork, Config, ConnectError, Family, Port, PortName, Slot, Stack, TextError,
     socket::{AF_INET, Error, IPPROTO_TCP, SOCK_STREAM, Socket},
 };
 use sha2::{Digest, Sha256};
@@ -25,7 +26,7 @@ use support::{
     web::WebServer,
 };
 
-/// Fetches a URL through a simulated cellular module.
+/// Fetches a URL through a cellular module, a real or a simulated one.
 #[derive(Parser)]
 #[command(
     version,
@@ -34,7 +35,9 @@ use support::{
     http_get                                    from a web server of its own\n  \
     http_get http://example.com/                from a real server\n  \
     http_get --trace --output page http://example.com/\n  \
-    http_get --sim-card absent                  without a network"
+    http_get --sim-card absent                  without a network\n  \
+    http_get --port /dev/ttyUSB2 --apn internet http://example.com/   a real module\n  \
+    http_get --port tcp:127.0.0.1:7000 http://example.com/            quectel-sim serve"
 )]
 struct Args {
     /// http://HOST[:PORT][/PATH]; none: a web server started by this program
@@ -45,6 +48,23 @@ struct Args {
     /// Show the AT dialogue on standard error
     #[arg(long)]
     trace: bool,
+    /// Serial port of the module: a device path or tcp:HOST:PORT; none: a
+    /// simulated module in this process
+    #[arg(long, value_name = "PORT", requires = "url")]
+    port: Option<String>,
+    /// Bits per second on a serial device
+    #[arg(long, value_name = "N", default_value_t = 115_200)]
+    baud: u32,
+    /// RTS/CTS flow control on a serial device
+    #[arg(long)]
+    rtscts: bool,
+    /// Access point name of the network
+    #[arg(long, value_name = "NAME", default_value = "")]
+    apn: String,
+    /// Port of the module that URCs go to, uart1 for example; written to its
+    /// flash if it differs
+    #[arg(long, value_name = "NAME")]
+    urc_port: Option<String>,
     /// The SIM card of the simulated module
     #[arg(long, value_enum, default_value = "ready")]
     sim_card: Card,
@@ -68,14 +88,15 @@ const OWN_NAME: &str = "www.example.test";
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let url = match args.url.as_deref().map(str::parse::<Url>).transpose() {
-        Ok(url) => url,
+    let checked = args.url.as_deref().map(str::parse::<Url>).transpose();
+    let (url, config) = match checked.and_then(|url| Ok((url, config(&args)?))) {
+        Ok(checked) => checked,
         Err(wrong) => {
             eprintln!("error: {wrong}");
             return ExitCode::from(2);
         }
     };
-    match run(&args, url) {
+    match run(&args, url, config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {failure}");
@@ -84,7 +105,28 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: &Args, url: Option<Url>) -> Result<(), String> {
+/// The library's settings; wrong texts are named before anything is sent.
+fn config(args: &Args) -> Result<Config<'_>, String> {
+    let wrong = |what: &str, text: &str, error: TextError| {
+        format!("{what} {}: {error}", text.escape_debug())
+    };
+    let port = |name| PortName::new(name).map_err(|error| wrong("URC port", name, error));
+    // The simulated module's stack leaves TIME_WAIT after 10 s.
+    static SIMULATED: Family = Family::EC25.with_time_wait(10_000);
+    Ok(Config {
+        family: if args.port.is_some() {
+            &Family::EC25
+        } else {
+            &SIMULATED
+        },
+        apn: Apn::new(&args.apn).map_err(|error| wrong("APN", &args.apn, error))?,
+        urc_port: args.urc_port.as_deref().map(port).transpose()?,
+        seed: std::process::id(),
+        ..Config::default()
+    })
+}
+
+fn run(args: &Args, url: Option<Url>, config: Config<'_>) -> Result<(), String> {
     let own = match url {
         Some(_) => None,
         None => {
@@ -98,21 +140,39 @@ fn run(args: &Args, url: Option<Url>) -> Result<(), String> {
         port: own.as_ref().map_or(80, |own| own.address.port()),
         path: "/News".into(),
     });
+    if let Some(name) = &args.port {
+        let settings = Settings {
+            baud: args.baud,
+            flow_control: if args.rtscts {
+                FlowControl::RtsCts
+            } else {
+                FlowControl::None
+            },
+            ..Settings::default()
+        };
+        let port = PcPort::open(name, &settings).map_err(|error| error.to_string())?;
+        return program(port, args, &url, None, config);
+    }
     let card = match args.sim_card {
         Card::Ready => SimCard::Ready,
         Card::Absent => SimCard::Absent,
         Card::Pin => SimCard::Pin("1234".into()),
     };
     let module = LiveModule::new(card, &[(OWN_NAME, Ipv4Addr::LOCALHOST)]);
-    let port = Traced::new(module, args.trace);
+    program(module, args, &url, own.as_ref(), config)
+}
+
+/// The example of QuecPython's page, on the module at `port`.
+fn program(
+    port: impl Port,
+    args: &Args,
+    url: &Url,
+    own: Option<&WebServer>,
+    config: Config<'_>,
+) -> Result<(), String> {
+    let port = Traced::new(port, args.trace);
     let (mut rx, mut tx) = ([0; 4096], [0; 1460]);
     let mut slots = [Slot::new(&mut rx, &mut tx)];
-    // The simulated module's stack leaves TIME_WAIT after 10 s.
-    static SIMULATED: Family = Family::EC25.with_time_wait(10_000);
-    let config = Config {
-        family: &SIMULATED,
-        ..Config::default()
-    };
     let stack = Stack::new(port, &mut slots, config);
 
     let check_net = CheckNetwork::new(&stack, "rust_socket_example", env!("CARGO_PKG_VERSION"));
@@ -132,10 +192,10 @@ fn run(args: &Args, url: Option<Url>) -> Result<(), String> {
         return Err(no_network(stage, code));
     }
 
-    let answer = fetch(&stack, &url, args, own.is_some())?;
+    let answer = fetch(&stack, url, args, own.is_some())?;
     let hash = hex(&Sha256::digest(&answer.body));
     println!("body   {} bytes, sha256 {hash}", answer.body.len());
-    if let Some(own) = &own {
+    if let Some(own) = own {
         let theirs = hex(&Sha256::digest(&own.body));
         println!("server {} bytes, sha256 {theirs}", own.body.len());
         if hash != theirs {

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use crate::at::reply::framed;
+use crate::line::LineFault;
 
 /// Where an injected URC stands in the dialogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,8 +47,27 @@ pub enum Times {
 }
 
 impl Times {
+    /// Nothing happens.
+    pub(crate) const NEVER: Times = Times::Times(0);
+
+    /// This and that.
+    pub(crate) fn and(self, more: Times) -> Times {
+        match (self, more) {
+            (Times::Always, _) | (_, Times::Always) => Times::Always,
+            (one, other) => Times::Times(one.number().saturating_add(other.number())),
+        }
+    }
+
+    fn number(self) -> u32 {
+        match self {
+            Times::Once => 1,
+            Times::Times(n) => n,
+            Times::Always => u32::MAX,
+        }
+    }
+
     /// Counts one; false if there is none left.
-    fn count(&mut self) -> bool {
+    pub(crate) fn count(&mut self) -> bool {
         match self {
             Times::Always => true,
             Times::Once => {
@@ -79,6 +99,85 @@ struct Delay {
     times: Times,
 }
 
+/// A fault of one byte of the serial line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Damage {
+    /// The byte is lost; its time on the line passes.
+    Drop,
+    /// The byte arrives twice.
+    Double,
+    /// The byte arrives changed: exclusive-or with this.
+    Corrupt(u8),
+    /// The line pauses before the byte, for this long in µs.
+    Stall(u64),
+}
+
+impl Damage {
+    /// This fault at a position of the line.
+    pub(crate) fn at(self, position: u64) -> LineFault {
+        match self {
+            Damage::Drop => LineFault::Drop(position),
+            Damage::Double => LineFault::Double(position),
+            Damage::Corrupt(mask) => LineFault::Corrupt(position, mask),
+            Damage::Stall(us) => LineFault::Stall(position, us),
+        }
+    }
+}
+
+/// What goes wrong with a whole command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Mishap {
+    /// It is echoed, but neither carried out nor answered.
+    Ignore,
+    /// It is not carried out, and answered with `ERROR`.
+    Refuse,
+    /// It is carried out, but the answer, or what ends an `AT+QISEND`, is lost.
+    LoseAnswer,
+}
+
+/// A byte on the serial line.
+///
+/// Bytes are counted from 0. Faults do not change the count: a lost byte counts, a doubled one counts
+/// once.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// Of everything that the module sends.
+    ToHost(u64),
+    /// Of everything that the host sends.
+    ToModule(u64),
+    /// Of the next answer to this command that is long enough: information response and final
+    /// code, or what ends an `AT+QISEND`. An empty command stands for all.
+    Answer(String, u64),
+    /// Of the next prompt, `\r\n> `.
+    Prompt(u64),
+    /// Of the next payload of `AT+QISEND` that is long enough.
+    Payload(u64),
+}
+
+/// What a relative [`Place`] is counted from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    Answer,
+    Prompt,
+    Payload,
+}
+
+/// What happens at a relative [`Place`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Damage(Damage),
+    Incident(Incident),
+}
+
+#[derive(Debug)]
+struct Placed {
+    target: Target,
+    command: String,
+    byte: u64,
+    effect: Effect,
+    times: Times,
+}
+
 /// When something happens by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum When {
@@ -95,6 +194,8 @@ pub enum When {
 pub enum Incident {
     /// The module restarts: the line is cut, everything not saved is gone, `RDY` after the boot time.
     Reset,
+    /// The same, but neither `RDY` nor any of the URCs that follow it is sent.
+    SilentReset,
     /// The network takes a PDP context away.
     PdpDeact(u8),
     /// The module neither listens nor speaks for this long, in µs. What it is sent is lost.
@@ -102,21 +203,43 @@ pub enum Incident {
 }
 
 /// The faults that are waiting to happen.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Faults {
     injections: Vec<Injection>,
     delays: Vec<Delay>,
+    mishaps: Vec<(Mishap, String, Times)>,
+    placed: Vec<Placed>,
     pub(crate) incidents: VecDeque<(When, Incident)>,
     /// The next recv URCs that are lost.
-    pub(crate) lose_recv: u32,
+    pub(crate) lose_recv: Times,
     /// The next closed URCs that are lost.
-    pub(crate) lose_closed: u32,
+    pub(crate) lose_closed: Times,
     /// The next payloads answered with `SEND FAIL`.
-    pub(crate) send_fail: u32,
+    pub(crate) send_fail: Times,
     /// The next prompts replaced by `ERROR`.
-    pub(crate) refuse_prompt: u32,
+    pub(crate) refuse_prompt: Times,
+    /// The next prompts that are lost.
+    pub(crate) lose_prompt: Times,
     /// The module is mute until then.
     pub(crate) mute_until: Option<u64>,
+}
+
+impl Default for Faults {
+    fn default() -> Faults {
+        Faults {
+            injections: Vec::new(),
+            delays: Vec::new(),
+            mishaps: Vec::new(),
+            placed: Vec::new(),
+            incidents: VecDeque::new(),
+            lose_recv: Times::NEVER,
+            lose_closed: Times::NEVER,
+            send_fail: Times::NEVER,
+            refuse_prompt: Times::NEVER,
+            lose_prompt: Times::NEVER,
+            mute_until: None,
+        }
+    }
 }
 
 impl Faults {
@@ -149,7 +272,7 @@ impl Faults {
                 bytes.extend(&one.bytes);
             }
         }
-        self.injections.retain(|one| one.times != Times::Times(0));
+        self.injections.retain(|one| one.times != Times::NEVER);
         bytes
     }
 
@@ -164,15 +287,63 @@ impl Faults {
                 by += one.by_us;
             }
         }
-        self.delays.retain(|one| one.times != Times::Times(0));
+        self.delays.retain(|one| one.times != Times::NEVER);
         by
     }
 
-    /// Counts one of the faults of this kind; false if none is waiting.
-    pub(crate) fn count(left: &mut u32) -> bool {
-        let any = *left > 0;
-        *left = left.saturating_sub(1);
+    pub(crate) fn add_mishap(&mut self, what: Mishap, command: &str, times: Times) {
+        self.mishaps
+            .push((what, command.to_ascii_uppercase(), times));
+    }
+
+    /// Whether this goes wrong with this command now.
+    pub(crate) fn mishap(&mut self, what: Mishap, command: &str) -> bool {
+        let hit = self
+            .mishaps
+            .iter_mut()
+            .find(|(one, name, _)| *one == what && (name.is_empty() || name == command));
+        let any = hit.is_some_and(|(_, _, times)| times.count());
+        self.mishaps.retain(|(_, _, times)| *times != Times::NEVER);
         any
+    }
+
+    /// Lets something happen at a byte. Absolute places of the line itself are not for here.
+    pub(crate) fn place(
+        &mut self,
+        target: Target,
+        command: &str,
+        byte: u64,
+        effect: Effect,
+        times: Times,
+    ) {
+        self.placed.push(Placed {
+            target,
+            command: command.to_ascii_uppercase(),
+            byte,
+            effect,
+            times,
+        });
+    }
+
+    /// What happens at which bytes of this answer, prompt or payload of `len` bytes.
+    pub(crate) fn placed(
+        &mut self,
+        target: Target,
+        command: &str,
+        len: usize,
+    ) -> Vec<(u64, Effect)> {
+        let mut effects = Vec::new();
+        for one in &mut self.placed {
+            if one.target == target
+                && (one.command.is_empty() || one.command == command)
+                && one.byte < len as u64
+                && one.times.count()
+            {
+                effects.push((one.byte, one.effect));
+            }
+        }
+        self.placed.retain(|one| one.times != Times::NEVER);
+        effects
     }
 }
 

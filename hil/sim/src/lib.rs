@@ -27,6 +27,7 @@ mod background;
 mod commands;
 mod config;
 mod dns;
+mod fault;
 mod faults;
 mod line;
 mod module;
@@ -34,18 +35,21 @@ mod net;
 mod profile;
 mod rng;
 mod sim;
+mod switches;
 mod trace;
 
 pub use config::{Boot, Cellular, Config, SimCard};
-pub use faults::{Incident, Part, Times, UrcPlace, When};
+pub use fault::{Fault, FaultError};
+pub use faults::{Damage, Incident, Mishap, Part, Place, Times, UrcPlace, When};
 pub use line::LineFault;
 pub use net::{
     Answer, Echo, Ending, Internet, Link, Peer, PeerIo, Record, Recorded, Recording, ResetAfter,
     Sink, Source, TcpSocket, TcpState, Then, Unbound,
 };
 pub use profile::{
-    CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, EscapeAnswer, PayloadUrcs,
-    Profile, QirdTail, RecvUrc, SendTimeout,
+    CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, EscapeAnswer, LineEcho,
+    PayloadUrcs, Profile, QirdTail, RecvUrc, SendTimeout,
 };
 pub use sim::Sim;
+pub use switches::Switch;
 pub use trace::{Direction, Traced};

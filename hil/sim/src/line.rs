@@ -60,6 +60,9 @@ pub(crate) struct Line {
     faults: BTreeMap<u64, Vec<LineFault>>,
     /// What was put on the line since it was last asked for, if that is recorded.
     log: Option<Vec<(u64, Vec<u8>)>>,
+    /// An echo that is not complete; it becomes one entry of the log.
+    echo: Vec<u8>,
+    echo_at: u64,
 }
 
 impl Line {
@@ -74,6 +77,8 @@ impl Line {
             position: 0,
             faults: BTreeMap::new(),
             log: record.then(Vec::new),
+            echo: Vec::new(),
+            echo_at: 0,
         }
     }
 
@@ -103,12 +108,39 @@ impl Line {
 
     /// Puts bytes on the line at `now`, behind what is on it already.
     pub(crate) fn push(&mut self, now: u64, bytes: &[u8]) {
-        self.advance(now);
-        if let Some(log) = &mut self.log
-            && !bytes.is_empty()
-        {
-            log.push((now, bytes.to_vec()));
+        if !bytes.is_empty() {
+            self.end_echo();
+            if let Some(log) = &mut self.log {
+                log.push((now, bytes.to_vec()));
+            }
         }
+        self.transmit(now, bytes);
+    }
+
+    /// Puts a byte of an echo on the line. The echo of a command line is recorded in one piece.
+    pub(crate) fn push_echo(&mut self, now: u64, byte: u8) {
+        if self.log.is_some() {
+            if self.echo.is_empty() {
+                self.echo_at = now;
+            }
+            self.echo.push(byte);
+            if byte == b'\r' {
+                self.end_echo();
+            }
+        }
+        self.transmit(now, &[byte]);
+    }
+
+    fn end_echo(&mut self) {
+        if let Some(log) = &mut self.log
+            && !self.echo.is_empty()
+        {
+            log.push((self.echo_at, std::mem::take(&mut self.echo)));
+        }
+    }
+
+    fn transmit(&mut self, now: u64, bytes: &[u8]) {
+        self.advance(now);
         let end = self.position + bytes.len() as u64;
         if self.faults.range(self.position..end).next().is_none() {
             self.append(now, bytes);
@@ -261,6 +293,7 @@ impl Line {
 
     /// Forgets the bytes that have not left the sender at `now`: it lost power.
     pub(crate) fn cut(&mut self, now: u64) {
+        self.end_echo();
         self.advance(now);
         self.queue.truncate(self.arrived);
         self.runs.clear();

@@ -92,6 +92,15 @@ pub enum CmeForm {
     Text,
 }
 
+/// When a command line is echoed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LineEcho {
+    /// Each byte when it arrives: a URC can come between.
+    AsReceived,
+    /// The whole line when its `\r` arrives.
+    AtEnd,
+}
+
 /// What URCs do while a `AT+QISEND` waits for its payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PayloadUrcs {
@@ -129,6 +138,8 @@ pub struct Profile {
     pub unknown_command: Option<u16>,
     /// Whether TCP/IP commands fail with `+CME ERROR` too, instead of always with `ERROR`.
     pub tcpip_cme: bool,
+    /// When a command line is echoed, if `ATE1` is set.
+    pub line_echo: LineEcho,
     /// The longest command line.
     pub longest_line: usize,
     /// Whether a line feed after the `\r` of `AT+QISEND` counts as payload.
@@ -259,7 +270,9 @@ impl Profile {
             cme_blank: true,
             unknown_command: None,
             tcpip_cme: false,
-            longest_line: 560,
+            line_echo: LineEcho::AsReceived,
+            // Room for the 512 bytes of an AT+QISENDEX.
+            longest_line: 1_100,
             line_feed_is_payload: false,
             boot_us: 12 * S,
             boot_urcs: urcs(&[

@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use crate::at::channel::{Channel, Io};
 use crate::config::{Config, SimCard};
 use crate::dns::Name;
-use crate::faults::{Incident, Part, Times, UrcPlace, When};
+use crate::fault::Fault;
+use crate::faults::{Effect, Incident, Mishap, Part, Place, Target, Times, UrcPlace, When};
 use crate::line::{Line, LineFault};
 use crate::module::{Module, Power};
 use crate::net::{Link, Peer, PeerIo, TcpSocket, TcpState, Unbound};
@@ -188,6 +189,7 @@ impl Sim {
     fn happen(&mut self, incident: Incident) {
         match incident {
             Incident::Reset => self.module.restart(),
+            Incident::SilentReset => self.module.restart_silently(),
             Incident::PdpDeact(context) => {
                 self.module.pdpdeact(context);
             }
@@ -215,6 +217,11 @@ impl Sim {
     /// Everything that was put on the serial line, if [`Config::trace`] is set.
     pub fn dialogue(&self) -> &[Traced] {
         &self.dialogue
+    }
+
+    /// Takes what [`Sim::dialogue`] gives, which begins anew.
+    pub fn take_dialogue(&mut self) -> Vec<Traced> {
+        std::mem::take(&mut self.dialogue)
     }
 
     // The truth.
@@ -364,22 +371,111 @@ impl Sim {
 
     /// Loses the next recv URCs.
     pub fn lose_recv_urcs(&mut self, count: u32) {
-        self.module.faults.lose_recv = count;
+        self.module.faults.lose_recv = Times::Times(count);
     }
 
     /// Loses the next closed URCs.
     pub fn lose_closed_urcs(&mut self, count: u32) {
-        self.module.faults.lose_closed = count;
+        self.module.faults.lose_closed = Times::Times(count);
     }
 
     /// Answers the next payloads with `SEND FAIL`, and drops them.
     pub fn fail_sends(&mut self, count: u32) {
-        self.module.faults.send_fail = count;
+        self.module.faults.send_fail = Times::Times(count);
     }
 
     /// Answers the next `AT+QISEND` with `ERROR` instead of a prompt.
     pub fn refuse_prompts(&mut self, count: u32) {
-        self.module.faults.refuse_prompt = count;
+        self.module.faults.refuse_prompt = Times::Times(count);
+    }
+
+    /// Loses the next prompts: the module awaits payload, and the host does not know.
+    pub fn lose_prompts(&mut self, count: u32) {
+        self.module.faults.lose_prompt = Times::Times(count);
+    }
+
+    /// Ignores or refuses a command such as `+QIRD`, or loses its answer. An empty command stands for
+    /// all.
+    pub fn spoil(&mut self, what: Mishap, command: &str, times: Times) {
+        self.module.faults.add_mishap(what, command, times);
+    }
+
+    /// Sends URCs to a port: `usbat`, `usbmodem`, `uart1`, `uart2` or `all`; see [`Profile::port`].
+    ///
+    /// As `AT+QURCCFG="urcport"` does.
+    pub fn set_urc_port(&mut self, port: &str) {
+        self.module.saved.urc_port = port.to_owned();
+    }
+
+    /// Adds a fault of any kind. Times and positions are counted from the beginning of the simulation.
+    ///
+    /// ```
+    /// # let mut sim = quectel_sim::Sim::new(Default::default());
+    /// sim.add_fault("stall:answer:+QIRD:100:6s".parse().unwrap());
+    /// ```
+    pub fn add_fault(&mut self, fault: Fault) {
+        let faults = &mut self.module.faults;
+        match fault {
+            Fault::Line {
+                place,
+                damage,
+                times,
+            } => match place {
+                Place::ToHost(at) => self.to_host.add_fault(damage.at(at)),
+                Place::ToModule(at) => self.to_module.add_fault(damage.at(at)),
+                place => self.place(place, Effect::Damage(damage), times),
+            },
+            Fault::At { at, incident } => self.schedule(When::At(at), incident),
+            Fault::Byte {
+                place,
+                incident,
+                times,
+            } => match place {
+                Place::ToHost(at) => self.schedule(When::ByteToHost(at), incident),
+                Place::ToModule(at) => self.schedule(When::ByteToModule(at), incident),
+                place => self.place(place, Effect::Incident(incident), times),
+            },
+            Fault::Urc {
+                place,
+                command,
+                text,
+                times,
+            } => faults.inject(place, &command, &text, times),
+            Fault::Late {
+                part,
+                command,
+                by_us,
+                times,
+            } => faults.delay_answer(part, &command, by_us, times),
+            Fault::Spoil {
+                what,
+                command,
+                times,
+            } => faults.add_mishap(what, &command, times),
+            Fault::LosePrompt(times) => faults.lose_prompt = faults.lose_prompt.and(times),
+            Fault::RefusePrompt(times) => faults.refuse_prompt = faults.refuse_prompt.and(times),
+            Fault::SendFail(times) => faults.send_fail = faults.send_fail.and(times),
+            Fault::LoseRecv(times) => faults.lose_recv = faults.lose_recv.and(times),
+            Fault::LoseClosed(times) => faults.lose_closed = faults.lose_closed.and(times),
+            Fault::UrcPort(port) => self.set_urc_port(&port),
+            Fault::AlreadyActive(context) => self.change(|module| {
+                module.profile.activate_again_fails = true;
+                module.profile.auto_activate = Some(context);
+                module.auto_activate();
+            }),
+            Fault::Switch(switch) => switch.set(self.profile_mut()),
+        }
+    }
+
+    fn place(&mut self, place: Place, effect: Effect, times: Times) {
+        let (target, command, byte) = match &place {
+            Place::ToHost(_) | Place::ToModule(_) => return,
+            Place::Answer(command, byte) => (Target::Answer, command.as_str(), *byte),
+            Place::Prompt(byte) => (Target::Prompt, "", *byte),
+            Place::Payload(byte) => (Target::Payload, "", *byte),
+        };
+        let faults = &mut self.module.faults;
+        faults.place(target, command, byte, effect, times);
     }
 
     /// The constants and switches of the module, to be changed from now on.

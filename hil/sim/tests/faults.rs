@@ -122,7 +122,7 @@ fn a_reset_at_a_time_and_at_a_byte_from_the_host() {
     host.sim
         .schedule(When::ByteToModule(third), Incident::Reset);
     host.send("AT+QIACT?\r");
-    host.expect("\r\nRDY\r\n");
+    host.expect("AT\r\nRDY\r\n");
     host.silence_of_boot();
     host.talk("AT\r", "AT\r\r\nOK\r\n");
 }

@@ -1,7 +1,7 @@
 //! One AT port: the order in which commands, prompts, payload, answers and URCs pass.
 //!
-//! A command line is complete with its `\r`. It is echoed at once, carried out after the latency, and
-//! answered in one piece; until then what follows waits in the receive buffer.
+//! A command line is echoed as it comes in, and complete with its `\r`. It is carried out after the
+//! latency, and answered in one piece; until then what follows waits in the receive buffer.
 
 use std::collections::VecDeque;
 
@@ -9,13 +9,16 @@ use super::parse::Call;
 use super::reply::{Final, Reply};
 use super::table::{Outcome, Payload};
 use crate::commands;
-use crate::faults::{Part, UrcPlace};
+use crate::faults::{Effect, Mishap, Part, Target, UrcPlace, When};
 use crate::line::Line;
 use crate::module::{Module, Wait};
-use crate::profile::{EscapeAnswer, PayloadUrcs, SendTimeout};
+use crate::profile::{EscapeAnswer, LineEcho, PayloadUrcs, SendTimeout};
 
 const CTRL_Z: u8 = 0x1A;
 const ESC: u8 = 0x1B;
+const PROMPT: &[u8] = b"\r\n> ";
+/// The command that has a payload.
+const SEND: &str = "+QISEND";
 /// Payload of one `AT+QISEND`.
 pub(crate) const LONGEST_PAYLOAD: usize = 1460;
 
@@ -42,8 +45,8 @@ enum State {
     Data(DataPhase),
     /// The payload is sent, or cancelled, at this time.
     Sending(u64, Payload, Vec<u8>, Ended),
-    /// An answer that is late on purpose.
-    Late(u64, Vec<u8>),
+    /// What ends an `AT+QISEND` is late on purpose.
+    LateResult(u64, Final),
     /// A job whose answer is late on purpose.
     LateAnswer(u64, Job, Final),
 }
@@ -72,6 +75,10 @@ pub(crate) struct Channel {
     state: State,
     /// Bytes at the front of the receive buffer in which the byte looked for is not.
     scanned: usize,
+    /// Bytes at the front of the receive buffer that were echoed, or are not to be.
+    echoed: usize,
+    /// Something of the line that is coming in was echoed.
+    in_line: bool,
     overlong: bool,
     held_urcs: VecDeque<Vec<u8>>,
     latency: u64,
@@ -90,6 +97,8 @@ impl Channel {
         Channel {
             state: State::Command,
             scanned: 0,
+            echoed: 0,
+            in_line: false,
             overlong: false,
             held_urcs: VecDeque::new(),
             latency,
@@ -106,11 +115,15 @@ impl Channel {
         match &self.state {
             State::Due(at, _)
             | State::Sending(at, ..)
-            | State::Late(at, _)
+            | State::LateResult(at, _)
             | State::LateAnswer(at, ..) => Some(*at),
             State::Blocked(_, wait) => module.wait_until(wait),
             State::Command => {
-                let index = self.find(from_host, module.profile.longest_line, |b| b == b'\r');
+                let end = self.find(from_host, module.profile.longest_line, |b| b == b'\r');
+                let index = match echoes_as_received(module) {
+                    true if self.echoed < from_host.queue().len() => Some(self.echoed),
+                    _ => end,
+                };
                 index.and_then(|index| from_host.arrival_of(index))
             }
             State::Data(phase) => {
@@ -147,6 +160,7 @@ impl Channel {
     fn take(&mut self, line: &mut Line, n: usize) -> Vec<u8> {
         let bytes: Vec<u8> = line.take(n).collect();
         self.scanned = self.scanned.saturating_sub(bytes.len());
+        self.echoed = self.echoed.saturating_sub(bytes.len());
         bytes
     }
 
@@ -189,8 +203,8 @@ impl Channel {
                 self.send_payload(payload, &data, ended, io);
                 true
             }
-            State::Late(at, bytes) if at <= io.now => {
-                io.to_host.push(io.now, &bytes);
+            State::LateResult(at, code) if at <= io.now => {
+                self.send_result(code, io);
                 true
             }
             State::LateAnswer(at, mut job, code) if at <= io.now => {
@@ -204,24 +218,51 @@ impl Channel {
         }
     }
 
+    /// Echoes what has arrived of the command line, its `\r` included. False if that is nothing.
+    ///
+    /// The line feed of a host that ends its lines with `\r\n` is not echoed.
+    fn echo(&mut self, io: &mut Io<'_>) -> bool {
+        if !echoes_as_received(io.module) {
+            return false;
+        }
+        let before = self.echoed;
+        while self.echoed < io.from_host.arrived() {
+            let Some(&byte) = io.from_host.queue().get(self.echoed) else {
+                break;
+            };
+            self.echoed += 1;
+            if self.in_line || byte != b'\n' {
+                self.in_line = byte != b'\r';
+                io.to_host.push_echo(io.now, byte);
+            }
+            if byte == b'\r' {
+                break;
+            }
+        }
+        self.echoed > before
+    }
+
     fn read_line(&mut self, io: &mut Io<'_>) -> bool {
+        let echoed = self.echo(io);
         let longest = io.module.profile.longest_line;
         let Some(index) = self.find(io.from_host, longest, |b| b == b'\r') else {
-            return false;
+            return echoed;
         };
         if index >= io.from_host.arrived() {
-            return false;
+            return echoed;
         }
         let mut line = self.take(io.from_host, index + 1);
         if line.last() != Some(&b'\r') {
             self.overlong = true;
             return true;
         }
-        line.retain(|&b| b != b'\n' && b != CTRL_Z && b != 0);
+        self.in_line = false;
         let overlong = std::mem::take(&mut self.overlong);
-        if io.module.settings.echo && !overlong {
-            io.to_host.push(io.now, &line);
+        if io.module.settings.echo && io.module.profile.line_echo == LineEcho::AtEnd && !overlong {
+            let start = line.iter().position(|&b| b != b'\n').unwrap_or(0);
+            io.to_host.push(io.now, &line[start..]);
         }
+        line.retain(|&b| b != b'\n' && b != CTRL_Z && b != 0);
         let line = String::from_utf8_lossy(&line[..line.len() - 1]).into_owned();
         let start = line.to_ascii_uppercase().find("AT");
         let rest = match start {
@@ -234,8 +275,11 @@ impl Channel {
             ..Job::default()
         };
         let name = first_name(&job.rest);
-        io.to_host
-            .push(io.now, &io.module.faults.urcs(UrcPlace::AfterEcho, &name));
+        let urcs = injected(io.module, UrcPlace::AfterEcho, &name);
+        io.to_host.push(io.now, &urcs);
+        if io.module.faults.mishap(Mishap::Ignore, &name) {
+            return true;
+        }
         let delay = self.latency + io.module.faults.delay(Part::Command, &name);
         self.state = State::Due(io.now + delay, job);
         true
@@ -251,10 +295,14 @@ impl Channel {
             Some(Err(_)) => Outcome::ERROR,
             Some(Ok(call)) => {
                 job.name.clone_from(&call.name);
-                let mut reply = Reply::default();
-                let outcome = commands::run(io.module, &call, &mut reply);
-                job.answer.extend(reply.into_bytes());
-                outcome
+                if io.module.faults.mishap(Mishap::Refuse, &call.name) {
+                    Outcome::ERROR
+                } else {
+                    let mut reply = Reply::default();
+                    let outcome = commands::run(io.module, &call, &mut reply);
+                    job.answer.extend(reply.into_bytes());
+                    outcome
+                }
             }
         };
         self.proceed(job, outcome, io);
@@ -278,23 +326,30 @@ impl Channel {
 
     /// Sends information responses and the final code in one piece.
     fn answer_now(&mut self, job: &mut Job, code: Final, io: &mut Io<'_>) {
-        let name = &job.name;
-        let mut bytes = io.module.faults.urcs(UrcPlace::BeforeAnswer, name);
-        if !job.answer.is_empty() {
-            bytes.append(&mut job.answer);
-            bytes.extend(io.module.faults.urcs(UrcPlace::BeforeOk, name));
-        }
-        bytes.extend(code.bytes(io.module.settings.cmee, &io.module.profile));
-        bytes.extend(io.module.faults.urcs(UrcPlace::AfterAnswer, name));
-        io.to_host.push(io.now, &bytes);
         self.state = State::Command;
+        let name = &job.name;
+        let mut answer = std::mem::take(&mut job.answer);
+        if io.module.faults.mishap(Mishap::LoseAnswer, name) {
+            return;
+        }
+        let before = injected(io.module, UrcPlace::BeforeAnswer, name);
+        if !answer.is_empty() {
+            answer.extend(injected(io.module, UrcPlace::BeforeOk, name));
+        }
+        answer.extend(code.bytes(io.module.settings.cmee, &io.module.profile));
+        let after = injected(io.module, UrcPlace::AfterAnswer, name);
+        damage(io, Target::Answer, name, before.len(), answer.len());
+        io.to_host.push(io.now, &[before, answer, after].concat());
     }
 
     fn prompt(&mut self, job: &mut Job, payload: Payload, io: &mut Io<'_>) {
-        let mut bytes = std::mem::take(&mut job.answer);
-        bytes.extend(io.module.faults.urcs(UrcPlace::BeforePrompt, &job.name));
-        bytes.extend(b"\r\n> ");
-        io.to_host.push(io.now, &bytes);
+        let mut before = std::mem::take(&mut job.answer);
+        before.extend(injected(io.module, UrcPlace::BeforePrompt, &job.name));
+        if !io.module.faults.lose_prompt.count() {
+            damage(io, Target::Prompt, &job.name, before.len(), PROMPT.len());
+            io.to_host.push(io.now, &[&before, PROMPT].concat());
+        }
+        damage_payload(io, payload.length.unwrap_or(LONGEST_PAYLOAD));
         // No host has seen the prompt before its last byte is sent.
         let sent = io.to_host.idle_at();
         self.scanned = 0;
@@ -353,7 +408,7 @@ impl Channel {
         if io.module.settings.payload_echo {
             io.to_host.push(io.now, &data);
         }
-        let at = io.now + self.latency + io.module.faults.delay(Part::Payload, "+QISEND");
+        let at = io.now + self.latency + io.module.faults.delay(Part::Payload, SEND);
         self.state = State::Sending(at, payload, data, ended);
         true
     }
@@ -380,12 +435,69 @@ impl Channel {
                 Final::Error
             }
         };
-        let mut bytes = io.module.faults.urcs(UrcPlace::BeforeSendOk, "+QISEND");
-        bytes.extend(code.bytes(io.module.settings.cmee, &io.module.profile));
-        bytes.extend(io.module.faults.urcs(UrcPlace::AfterAnswer, "+QISEND"));
-        match io.module.faults.delay(Part::Answer, "+QISEND") {
-            0 => io.to_host.push(io.now, &bytes),
-            by => self.state = State::Late(io.now + by, bytes),
+        let by = io.module.faults.delay(Part::Answer, SEND);
+        self.state = State::LateResult(io.now + by, code);
+        if by == 0 {
+            self.send_result(code, io);
+        }
+    }
+
+    /// Sends what ends an `AT+QISEND`.
+    fn send_result(&mut self, code: Final, io: &mut Io<'_>) {
+        self.state = State::Command;
+        if io.module.faults.mishap(Mishap::LoseAnswer, SEND) {
+            return;
+        }
+        let before = injected(io.module, UrcPlace::BeforeSendOk, SEND);
+        let answer = code.bytes(io.module.settings.cmee, &io.module.profile);
+        let after = injected(io.module, UrcPlace::AfterAnswer, SEND);
+        damage(io, Target::Answer, SEND, before.len(), answer.len());
+        io.to_host.push(io.now, &[before, answer, after].concat());
+    }
+}
+
+/// Whether the bytes of a command line are echoed one by one.
+fn echoes_as_received(module: &Module) -> bool {
+    module.settings.echo && module.profile.line_echo == LineEcho::AsReceived
+}
+
+/// The URCs injected at this place of this command; none if URCs go to another port.
+fn injected(module: &mut Module, place: UrcPlace, name: &str) -> Vec<u8> {
+    let urcs = module.faults.urcs(place, name);
+    if module.urcs_come_here() {
+        urcs
+    } else {
+        Vec::new()
+    }
+}
+
+/// Puts the faults that wait for this answer or prompt on the line, which is going to carry `before`
+/// other bytes and then the `len` bytes of it.
+fn damage(io: &mut Io<'_>, target: Target, name: &str, before: usize, len: usize) {
+    let first = io.to_host.position() + before as u64;
+    for (byte, effect) in io.module.faults.placed(target, name, len) {
+        let position = first + byte;
+        match effect {
+            Effect::Damage(damage) => io.to_host.add_fault(damage.at(position)),
+            Effect::Incident(incident) => {
+                let when = When::ByteToHost(position);
+                io.module.faults.incidents.push_back((when, incident));
+            }
+        }
+    }
+}
+
+/// The same for the payload that the host is going to send.
+fn damage_payload(io: &mut Io<'_>, len: usize) {
+    let first = io.from_host.position();
+    for (byte, effect) in io.module.faults.placed(Target::Payload, SEND, len) {
+        let position = first + byte;
+        match effect {
+            Effect::Damage(damage) => io.from_host.add_fault(damage.at(position)),
+            Effect::Incident(incident) => {
+                let when = When::ByteToModule(position);
+                io.module.faults.incidents.push_back((when, incident));
+            }
         }
     }
 }

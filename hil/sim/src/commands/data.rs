@@ -6,18 +6,20 @@ use crate::at::parse::{Call, Malformed};
 use crate::at::reply::Reply;
 use crate::at::table::{Command, Outcome, Payload};
 use crate::commands::qicfg::Key;
-use crate::faults::Faults;
 use crate::module::Module;
 use crate::profile::{QirdTail, SendTimeout};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::new("+QISEND").tcpip().write(send),
+    Command::new("+QISENDEX").tcpip().write(send_hex),
     Command::new("+QIRD").tcpip().write(read),
     Command::new("+QISDE").write(payload_echo),
 ];
 
 type Result = std::result::Result<Outcome, Malformed>;
 
+/// The most bytes of one `AT+QISENDEX`.
+const LONGEST_HEX: usize = 512;
 /// The most bytes of one `AT+QIRD`.
 const LONGEST_READ: u32 = 1500;
 
@@ -41,7 +43,7 @@ fn send(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     if let Err(error) = module.may_send(id) {
         return Ok(module.tcpip_error(error));
     }
-    if Faults::count(&mut module.faults.refuse_prompt) {
+    if module.faults.refuse_prompt.count() {
         return Ok(module.tcpip_error(572));
     }
     let seconds = module.settings.qicfg.get(Key::SendTimeout, 0);
@@ -51,6 +53,35 @@ fn send(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
         length,
         limit_us: timer.then_some(u64::from(seconds) * 1_000_000),
     }))
+}
+
+/// `AT+QISENDEX=<id>,"<hex>"`: payload without a prompt.
+fn send_hex(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
+    call.at_most(2)?;
+    let id = connect_id(module, call, 0)?;
+    let data = bytes_of(call.quoted(1)?).ok_or(Malformed)?;
+    if data.is_empty() || data.len() > LONGEST_HEX {
+        return Err(Malformed);
+    }
+    if let Err(error) = module.may_send(id) {
+        return Ok(module.tcpip_error(error));
+    }
+    Ok(Outcome::Done(module.send(id, &data)))
+}
+
+/// What hexadecimal digits in pairs stand for.
+fn bytes_of(hex: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> = hex
+        .chars()
+        .map(|c| c.to_digit(16).map(|digit| digit as u8))
+        .collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    Some(
+        digits
+            .chunks(2)
+            .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
+            .collect(),
+    )
 }
 
 /// `AT+QIRD=<id>[,<n>]`, or `=<id>,0` for the counters.

@@ -26,10 +26,19 @@ const CHAPTERS: &[&[Command]] = &[
     dns::COMMANDS,
 ];
 
+fn find(name: &str) -> Option<&'static Command> {
+    let mut commands = CHAPTERS.iter().copied().flatten();
+    commands.find(|command| command.name == name)
+}
+
+/// Whether there is a command of this name, given in capitals and without `AT`.
+pub(crate) fn exists(name: &str) -> bool {
+    find(name).is_some()
+}
+
 /// Carries a command out.
 pub(crate) fn run(module: &mut Module, call: &Call, reply: &mut Reply) -> Outcome {
-    let mut commands = CHAPTERS.iter().copied().flatten();
-    match commands.find(|command| command.name == call.name) {
+    match find(&call.name) {
         Some(command) => command.run(module, call, reply),
         None => match module.profile.unknown_command {
             Some(number) => Outcome::Done(Final::Cme(number)),

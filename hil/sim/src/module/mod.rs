@@ -83,6 +83,8 @@ pub(crate) struct Module {
     pub(crate) settings: Settings,
     pub(crate) saved: Saved,
     power: Power,
+    /// The next start is without URCs.
+    silent_boot: bool,
     /// `AT+CFUN`
     pub(crate) functionality: u8,
     sim_ready_at: u64,
@@ -127,6 +129,7 @@ impl Module {
             cellular: config.cellular.clone(),
             sim_card: config.sim_card.clone(),
             power: Power::Off,
+            silent_boot: false,
             functionality: 1,
             sim_ready_at: 0,
             register_at: None,
@@ -174,6 +177,7 @@ impl Module {
     /// Power goes: everything that was not saved is gone.
     pub(crate) fn power_off(&mut self) {
         self.power = Power::Off;
+        self.silent_boot = false;
         self.cut = true;
         self.settings = Settings::new(&self.profile, &self.saved);
         self.functionality = 1;
@@ -206,12 +210,20 @@ impl Module {
         self.schedule(2 * us, Event::TurnOff);
     }
 
+    /// Restarts without a word: neither `RDY` nor what follows it.
+    pub(crate) fn restart_silently(&mut self) {
+        self.restart();
+        self.silent_boot = true;
+    }
+
     fn booted(&mut self) {
         self.power = Power::On;
         let last = self.profile.boot_urcs.iter().map(|(after, _)| *after).max();
         self.initialised_at = self.now + last.unwrap_or(0);
-        self.urc("RDY");
-        self.schedule_sim_urcs(self.profile.boot_urcs.clone());
+        if !std::mem::take(&mut self.silent_boot) {
+            self.urc("RDY");
+            self.schedule_sim_urcs(self.profile.boot_urcs.clone());
+        }
         self.start_sim_card();
     }
 
@@ -222,9 +234,14 @@ impl Module {
 
     // URCs.
 
+    /// Whether URCs go to the port that is served.
+    pub(crate) fn urcs_come_here(&self) -> bool {
+        self.saved.urc_port == self.profile.port || self.saved.urc_port == "all"
+    }
+
     /// A URC for the host, unless URCs go to another port.
     pub(crate) fn urc(&mut self, text: &str) {
-        if self.saved.urc_port == self.profile.port || self.saved.urc_port == "all" {
+        if self.urcs_come_here() {
             self.urcs.push(framed(text));
         }
     }

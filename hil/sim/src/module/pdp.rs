@@ -94,7 +94,7 @@ impl Module {
         true
     }
 
-    pub(super) fn auto_activate(&mut self) {
+    pub(crate) fn auto_activate(&mut self) {
         if let Some(context) = self.profile.auto_activate
             && self.in_service()
             && self.context_state(context) == ContextState::Inactive

@@ -8,7 +8,6 @@ use crate::at::reply::Final;
 use crate::at::table::Outcome;
 use crate::commands::qicfg::Key;
 use crate::dns::Asker;
-use crate::faults::Faults;
 use crate::net::{Open, TcpState};
 use crate::profile::{CloseAnswer, CloseTimeout, ClosedUrc, RecvUrc};
 
@@ -266,7 +265,7 @@ impl Module {
         if closed {
             row.closed_urc = ClosedNote::Sent;
         }
-        if recv && !Faults::count(&mut self.faults.lose_recv) {
+        if recv && !self.faults.lose_recv.count() {
             let length = if recvind {
                 format!(",{unread}")
             } else {
@@ -274,7 +273,7 @@ impl Module {
             };
             self.urc(&format!("+QIURC: \"recv\",{id}{length}"));
         }
-        if closed && !Faults::count(&mut self.faults.lose_closed) {
+        if closed && !self.faults.lose_closed.count() {
             self.urc(&format!("+QIURC: \"closed\",{id}"));
         }
         if ended && self.settings.qicfg.get(Key::PassiveClosed, 0) == 1 && unread == 0 {
@@ -319,7 +318,7 @@ impl Module {
             return Final::Error;
         }
         let serial = self.sockets.get(id).and_then(|row| row.tcp);
-        let full = Faults::count(&mut self.faults.send_fail);
+        let full = self.faults.send_fail.count();
         if !full && serial.is_some_and(|serial| self.net.write(serial, data)) {
             if let Some(row) = self.sockets.rows.get_mut(&id) {
                 row.sent += data.len() as u64;

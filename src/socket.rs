@@ -261,6 +261,8 @@ impl<'a, P: Port> Stack<'a, P> {
         if proto != Protocol::DEFAULT && proto != IPPROTO_TCP {
             return Err(Error::NotSupported(errno::EPROTONOSUPPORT));
         }
+        // Sockets that were just dropped give their slots back.
+        self.step()?;
         let handle = self.wait(Patience::Ms(CLOSE_MS), |stack| {
             let engine = &mut stack.core()?.engine;
             match engine.socket() {

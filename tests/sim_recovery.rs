@@ -107,7 +107,12 @@ fn at_every_position(
     let mut tried = 0;
     for (direction, range) in dialogue(|stack| drop(connect_echo_close(stack, &data).unwrap())) {
         // Inside the payload one position is like the other.
-        for position in range.filter(|position| *position % 7 == 0) {
+        let stride = if std::env::var_os("QUECTEL_EVERY_POSITION").is_some() {
+            1
+        } else {
+            7
+        };
+        for position in range.filter(|position| position % stride == 0) {
             let port = module();
             on_stack(&port, 2, |stack| {
                 let when = match direction {
@@ -147,6 +152,24 @@ fn a_restart_of_the_module_at_every_position() {
         // The module takes its time to boot.
         stack.poll_until(30_000, || false).unwrap();
         works(stack);
+        let restarts = events(stack)
+            .iter()
+            .filter(|e| **e == Event::ModuleRestarted)
+            .count();
+        assert_eq!(restarts, 1, "{what}");
+    });
+}
+
+#[test]
+fn a_restart_without_a_word_at_every_position() {
+    at_every_position(Incident::SilentReset, |what, port, stack, _| {
+        // Nothing tells of it until something is tried.
+        stack.poll_until(30_000, || false).unwrap();
+        let start = port.ms();
+        while let Err(error) = connect_echo_close(stack, b"there?") {
+            assert!(port.ms() - start < 120_000, "{what}: {error:?}");
+            stack.poll_until(1_000, || false).unwrap();
+        }
         let restarts = events(stack)
             .iter()
             .filter(|e| **e == Event::ModuleRestarted)

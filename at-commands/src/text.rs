@@ -12,6 +12,7 @@ use atat::serde_at::serde::{Serialize, Serializer};
 
 /// Why a text was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum TextError {
     /// Nothing between the quotes where something must stand.
     Empty,

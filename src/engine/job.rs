@@ -383,6 +383,7 @@ impl World<'_> {
         {
             *sent = Some(0);
             outstanding.restart(now, outstanding.limit);
+            self.answer_came();
         }
     }
 

@@ -120,6 +120,8 @@ struct World<'a> {
     recovery: Option<Recovery>,
     escalation: Option<Escalation>,
     reset_wanted: bool,
+    /// The module may have restarted unnoticed.
+    suspected: bool,
     canary: Canary,
     events: Events,
     /// When a byte came last.
@@ -186,6 +188,7 @@ impl<'a> Engine<'a> {
                 recovery: None,
                 escalation: None,
                 reset_wanted: false,
+                suspected: false,
                 events: Events::default(),
                 heard_at: 0,
                 silent_since: None,
@@ -243,7 +246,9 @@ impl<'a> Engine<'a> {
         let command = self.wire.unsent().len();
         if command > 0 {
             self.wire.sent += n.min(command);
-            if n >= command {
+            if n >= command && self.wire.filler {
+                self.world.filler_sent(now);
+            } else if n >= command {
                 self.world.command_sent(now);
             }
         } else {
@@ -264,16 +269,21 @@ impl<'a> Engine<'a> {
         {
             self.world.prompted(now);
         }
-        if self.world.recovery.is_some() {
-            return self.recover(now);
-        }
-        if let Some(outstanding) = &self.world.job {
+        if let (None, Some(outstanding)) = (&self.world.recovery, &self.world.job) {
             // An answer that is just coming in is not cut off.
             let deadline = outstanding.deadline;
             let quiet = now >= self.world.heard_at.saturating_add(QUIET_MS);
             if now >= deadline && (quiet || now >= deadline.saturating_add(QUIET_MAX_MS)) {
                 self.line_lost(now);
             }
+        }
+        self.world.begin_suspicion();
+        if self.world.recovery.is_some() {
+            self.recover(now);
+        }
+        // What has just been given up may be followed by something at once.
+        let world = &self.world;
+        if world.recovery.is_some() || world.job.is_some() || world.fault.is_some() {
             return;
         }
         if let Some((job, limit)) = self.world.escalation_job(now) {
@@ -313,8 +323,9 @@ impl World<'_> {
             Token::Payload(bytes) => self.payload_received(bytes),
             Token::Final(code) => {
                 if !self.filler_answered(code) {
-                    self.finish(code, now);
+                    // First: what the answer tells may start another one.
                     self.answer_came();
+                    self.finish(code, now);
                 }
                 return true;
             }

@@ -36,6 +36,9 @@ pub(super) const QUIET_MAX_MS: u64 = 3_000;
 /// Filler bytes of one burst, and the pause behind it in milliseconds.
 const BURST: u16 = 32;
 const BURST_MS: u64 = 100;
+/// Longest time for the transmission of one burst: flow control may hold it
+/// up. In milliseconds.
+const BURST_MAX_MS: u64 = 10_000;
 /// Limits of the commands of the three tries, in milliseconds.
 const TRIES_MS: [u32; 3] = [1_000, 2_000, 4_000];
 /// Values of the canary. 1024, the default, is not among them.
@@ -46,7 +49,7 @@ const CANARY_COUNT: u32 = 61;
 #[derive(Debug)]
 pub(super) struct Recovery {
     /// The transaction whose end is not known.
-    lost: Option<Job>,
+    pub(super) lost: Option<Job>,
     phase: Phase,
     /// Payload may still come: no URC is believed before the canary.
     untrusted: bool,
@@ -68,7 +71,8 @@ enum Phase {
     Silence { until: u64 },
     /// Waits for a pause in what the module sends, until then at the most.
     Quiet { until: u64 },
-    /// Sends carriage returns for the payload that is owed.
+    /// Sends carriage returns for the payload that is owed: the next burst
+    /// then, unless the last one is still being transmitted.
     Filler { next: u64 },
     /// One carriage return ends a half-typed line.
     EndLine { until: u64 },
@@ -153,20 +157,21 @@ impl Engine<'_> {
                 if recovery.owed > 0 {
                     wire.framer.expect_send_result();
                     recovery.phase = Phase::Filler { next: now };
+                    self.recover(now);
                 } else {
                     self.end_line(now);
                 }
             }
             Phase::Quiet { until } if quiet || now >= until => self.end_line(now),
-            Phase::Filler { next } if now >= next && wire.unsent().is_empty() => {
-                if recovery.owed == 0 {
+            Phase::Filler { next } if now >= next => {
+                if recovery.owed == 0 || !wire.unsent().is_empty() {
                     return self.end_line(now);
                 }
                 let burst = recovery.owed.min(BURST);
                 recovery.owed -= burst;
                 recovery.filled = true;
                 recovery.phase = Phase::Filler {
-                    next: now.saturating_add(BURST_MS),
+                    next: now.saturating_add(BURST_MAX_MS),
                 };
                 wire.carriage_returns(usize::from(burst));
             }
@@ -327,7 +332,10 @@ impl World<'_> {
     /// something else than was sent.
     pub(super) fn echo_garbled(&mut self, now: u64) {
         self.send_spoilt();
-        if self.recovery.is_some() {
+        if let Some(recovery) = &mut self.recovery {
+            if let Phase::Silence { .. } = recovery.phase {
+                recovery.owed = self.config.family.send_max;
+            }
             return;
         }
         let job = self.job.take().map(|outstanding| outstanding.job);
@@ -356,9 +364,19 @@ impl World<'_> {
         }
     }
 
-    /// A sign that the module may have restarted unnoticed: ask the canary.
+    /// A sign that the module may have restarted unnoticed.
     pub(super) fn suspect(&mut self) {
-        if self.recovery.is_none() && self.canary.value.is_some() && self.network.is_up() {
+        self.suspected = true;
+    }
+
+    /// Asks the canary if there was such a sign, as soon as the line is free.
+    pub(super) fn begin_suspicion(&mut self) {
+        let free = self.recovery.is_none() && self.job.is_none();
+        if free
+            && core::mem::take(&mut self.suspected)
+            && self.canary.value.is_some()
+            && self.network.is_up()
+        {
             self.lose_job(None, Phase::Ask(Probe::ReadCanary), 0);
         }
     }
@@ -372,6 +390,15 @@ impl World<'_> {
         {
             self.recovery = None;
             self.events.push(Event::LineRestored);
+        }
+    }
+
+    /// A burst of filler has been transmitted.
+    pub(super) fn filler_sent(&mut self, now: u64) {
+        if let Some(recovery) = &mut self.recovery
+            && let Phase::Filler { next } = &mut recovery.phase
+        {
+            *next = now.saturating_add(BURST_MS);
         }
     }
 
@@ -434,6 +461,11 @@ impl World<'_> {
                 return self.restarted(now);
             }
             Probe::ReadCanary if ok && told == self.canary.value.map(u32::from) => {
+                Some(Probe::WriteCanary)
+            }
+            // The answer to the write was lost in an earlier try.
+            Probe::ReadCanary if ok && told == Some(u32::from(self.canary.next)) => {
+                self.canary.told();
                 Some(Probe::WriteCanary)
             }
             Probe::WriteCanary if ok => Some(Probe::CheckCanary),
@@ -514,7 +546,9 @@ impl World<'_> {
             return;
         };
         sock.data_ready = true;
-        sock.ask_state = None;
+        if sock.state != SocketState::FinWait2 {
+            sock.ask_state = None;
+        }
         let running = matches!(sock.opening, Opening::Running { .. });
         let open_lost = matches!(lost, Some(Job::Open { slot: at, .. }) if at == slot);
         match (row, sock.state) {
@@ -599,7 +633,7 @@ impl World<'_> {
         let spoilt = filler_taken && block.is_some();
         if total == old && !spoilt {
             sock.progress();
-            return;
+            return self.lose_unsendable(slot);
         }
         if let Some((len, all_sent)) = block
             && total == old.wrapping_add(u32::from(len))
@@ -609,7 +643,7 @@ impl World<'_> {
             entry.tx.consume(usize::from(len));
             sock.sent_total = total;
             sock.progress();
-            return;
+            return self.lose_unsendable(slot);
         }
         self.fail(slot, Failure::LineDamaged);
     }
@@ -617,6 +651,9 @@ impl World<'_> {
     /// The line works again.
     fn recovered(&mut self, now: u64) {
         let lost = self.recovery.take().and_then(|recovery| recovery.lost);
+        if let Some(slot) = lost.and_then(|job| job.slot()) {
+            self.job_ended(slot);
+        }
         match lost {
             Some(Job::Resolve) => self.dns.again(now),
             Some(Job::Setup(step)) => self.setup_again(step),

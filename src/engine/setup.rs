@@ -425,5 +425,12 @@ impl World<'_> {
 
 /// As much of `text` as fits.
 fn fitting<const N: usize>(text: &str) -> String<N> {
-    text.chars().filter(char::is_ascii).take(N).collect()
+    let mut fitted = String::new();
+    for char in text.chars().filter(char::is_ascii) {
+        // What does not fit any more is left out.
+        if fitted.push(char).is_err() {
+            break;
+        }
+    }
+    fitted
 }

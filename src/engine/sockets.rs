@@ -576,10 +576,11 @@ impl World<'_> {
         let Some(slot) = self.by_id(id) else {
             return;
         };
-        let sending = self.job.as_ref().is_some_and(|outstanding| {
-            outstanding.job.slot() == Some(slot)
-                && matches!(outstanding.job, super::Job::Send { .. })
-        });
+        let job = self.job.as_ref().map(|outstanding| outstanding.job);
+        let lost = self.recovery.as_ref().and_then(|recovery| recovery.lost);
+        let mut jobs = job.into_iter().chain(lost);
+        let sending =
+            jobs.any(|job| job.slot() == Some(slot) && matches!(job, super::Job::Send { .. }));
         let Some(entry) = self.slots.get_mut(slot) else {
             return;
         };
@@ -643,6 +644,11 @@ impl World<'_> {
             // The payload went out, its fate is unknown.
             _ => sock.in_doubt = Some(len),
         }
+        self.lose_unsendable(slot);
+    }
+
+    /// What the module has not taken when the peer closes is never sent.
+    pub(super) fn lose_unsendable(&mut self, slot: usize) {
         let Some(entry) = self.slots.get_mut(slot) else {
             return;
         };

@@ -200,6 +200,13 @@ impl World<'_> {
         self.ids.free_all();
         self.setup_anew(asked);
         self.last_send = None;
+        self.suspected = false;
+        if let Some(Escalation::Deactivate | Escalation::Restart) = self.escalation {
+            // That is what they were for.
+            self.escalation = Some(Escalation::Boot {
+                until: now.saturating_add(BOOT_MS),
+            });
+        }
         if self.was_up {
             self.events.push(Event::ModuleRestarted);
             self.held = self.config.policy == Policy::Report;

@@ -10,8 +10,10 @@
 //! everything else, so that a token borrowed from the one can be handed to
 //! the other.
 
+mod answers;
 mod dns;
 mod event;
+mod ids;
 mod job;
 mod resync;
 mod setup;
@@ -29,9 +31,9 @@ pub use self::trouble::Fault;
 use self::{
     dns::Dns,
     event::Events,
-    job::{Job, Outstanding},
+    ids::Ids,
+    job::Outstanding,
     resync::{Canary, QUIET_MAX_MS, QUIET_MS, Recovery},
-    sockets::Ids,
     trouble::Escalation,
 };
 use crate::{config::Config, slot::Slot};
@@ -39,7 +41,10 @@ use crate::{config::Config, slot::Slot};
 /// Most slots of an engine; no family has more than 12 connect ids.
 pub const SLOTS: usize = 64;
 
-/// Drives one module. See the [module documentation](self).
+/// Drives one module: bytes and the time go in through [`rx`](Self::rx) and
+/// [`poll`](Self::poll), bytes come out of [`tx`](Self::tx), the next wake-up
+/// time of [`wake_at`](Self::wake_at). It touches no UART, no clock and no
+/// executor; [`Stack`](crate::Stack) joins it to both.
 #[derive(Debug)]
 pub struct Engine<'a> {
     wire: Wire,

@@ -560,7 +560,7 @@ impl World<'_> {
                 self.ids.free(id);
             }
             (None | Some(ModuleState::Closing), _) if running => {
-                self.end_open(slot, ConnectError::Module(super::sockets::UNKNOWN));
+                self.end_open(slot, ConnectError::Module(super::answers::UNKNOWN));
             }
             (Some(ModuleState::Connected | ModuleState::Listening), _) if running => {
                 self.opened(id, None, now)

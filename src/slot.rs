@@ -10,8 +10,8 @@ use crate::{
 };
 
 /// Memory for one socket. The user owns it and its two buffers; a buffer may
-/// have any size, 1500 bytes or more let every read and write go in one AT
-/// command.
+/// have any size above 0 (one of 0 bytes never receives, or never sends), 1500
+/// bytes or more let every read and write go in one AT command.
 ///
 /// ```
 /// use quectel_sockets::Slot;

@@ -1,5 +1,19 @@
 //! The `socket` face: the calls of Python's and QuecPython's `socket`, in
 //! Rust. Blocking with time-outs, or not blocking at all.
+//!
+//! ```
+//! use quectel_sockets::{Port, Stack, socket::{AF_INET, Error, IPPROTO_TCP, SOCK_STREAM}};
+//!
+//! fn fetch(stack: &Stack<'_, impl Port>, answer: &mut [u8]) -> Result<usize, Error> {
+//!     let mut sock = stack.socket(AF_INET, SOCK_STREAM, IPPROTO_TCP)?;
+//!     sock.settimeout(Some(30.0))?;
+//!     sock.connect(("example.com", 80))?;
+//!     sock.sendall(b"GET / HTTP/1.0\r\n\r\n")?;
+//!     let n = sock.read(answer)?.unwrap_or(0);
+//!     sock.close()?;
+//!     Ok(n)
+//! }
+//! ```
 
 use core::{fmt, net::SocketAddr};
 

@@ -16,6 +16,9 @@ use crate::{
 ///
 /// `read` and `write` are only called after `read_ready` and `write_ready`
 /// said yes. An error of any of the four ends the stack: every socket fails.
+///
+/// `examples/firmware` implements it for a polled UART, `hil/port` for the
+/// serial devices of a PC.
 pub trait Port: Read + ReadReady + Write + WriteReady {
     /// Milliseconds since any fixed moment; never goes back.
     fn now(&mut self) -> u64;

@@ -5,7 +5,7 @@ mod support;
 
 use nb::Error::WouldBlock;
 use quectel_sockets::{Config, Slot, SocketState};
-use support::dialogue::Dialogue;
+use support::dialogue::{Dialogue, state_row};
 
 #[test]
 fn a_request_and_its_answer() {
@@ -44,9 +44,8 @@ fn a_request_and_its_answer() {
     d.host(b"AT+QISEND=0,5\r")
         .module(b"\r\n> ")
         .host(b"GET /")
-        .module(b"\r\nSEND OK\r\n")
-        .silent();
-    assert_eq!(d.engine.flushed(socket), Ok(()));
+        .module(b"\r\nSEND OK\r\n");
+    d.flush(socket, 0, 5);
 
     let mut buffer = [0; 16];
     assert_eq!(d.engine.recv(socket, &mut buffer), Err(WouldBlock));
@@ -68,6 +67,9 @@ fn a_request_and_its_answer() {
     assert_eq!(d.engine.recv(socket, &mut buffer), Err(WouldBlock));
     d.host(b"AT+QIRD=0,1500\r")
         .module(b"\r\n+QIRD: 0\r\n\r\nOK\r\n");
+    // Whether the end is real.
+    assert_eq!(d.engine.recv(socket, &mut buffer), Err(WouldBlock));
+    d.host(b"AT+QISTATE=1,0\r").module(state_row(0, 4));
     assert_eq!(d.engine.recv(socket, &mut buffer), Ok(0));
 
     d.engine.shutdown(d.now, socket).unwrap();

@@ -3,11 +3,11 @@
 
 mod support;
 
-use nb::Error::Other;
+use nb::Error::{Other, WouldBlock};
 use quectel_sockets::{
     Config, ConnectError, Failure, Family, Handle, OpenError, RecvError, SendError,
 };
-use support::dialogue::{Dialogue, NO_DATA, PROMPT, SEND_OK, config, qird};
+use support::dialogue::{Dialogue, NO_DATA, PROMPT, SEND_OK, config, qird, state_row};
 
 const CLOSED: &str = "+QIURC: \"closed\",0";
 
@@ -115,6 +115,7 @@ fn a_passive_close() {
     d.module(b"\r\n");
     assert_eq!(d.state(socket), 7);
     d.host("AT+QIRD=0,1500\r").module(NO_DATA);
+    d.host("AT+QISTATE=1,0\r").module(row(4));
     shutdown(&mut d, socket);
     assert_eq!(d.state(socket), 7);
     d.host("AT+QICLOSE=0,10\r");
@@ -176,6 +177,7 @@ fn an_abort() {
     let (socket, peer_closed) = (d.socket(0), d.socket(1));
     d.line("+QIURC: \"closed\",1");
     d.host("AT+QIRD=1,1500\r").module(NO_DATA);
+    d.host("AT+QISTATE=1,1\r").module(state_row(1, 4));
     d.engine.send(socket, b"data").unwrap();
     d.engine.abort(d.now, socket);
     assert_eq!(d.state(socket), -1);
@@ -200,8 +202,9 @@ fn closing_sends_first_and_waits_for_the_peer() {
         .module(PROMPT)
         .host("data")
         .module(SEND_OK);
-    assert_eq!(d.engine.flushed(socket), Ok(()));
+    assert_eq!(d.engine.flushed(socket), Err(WouldBlock));
     d.host("AT+QISEND=0,0\r").module(counters(4, 4));
+    assert_eq!(d.engine.flushed(socket), Ok(()));
     for pause in [100, 200, 400, 800] {
         assert_eq!(d.state(socket), 4);
         d.wakes(pause..=pause, "AT+QISEND=0,0\r")
@@ -326,6 +329,9 @@ fn closed_while_the_acknowledgement_is_awaited() {
         d.module(NO_DATA);
         command = d.sleep();
     }
+    assert_eq!(command, "AT+QISTATE=1,0\\r");
+    d.module(row(4));
+    command = d.sleep();
     assert_eq!(command, "AT+QICLOSE=0,10\\r");
     assert_eq!(d.state(socket), 9);
 }
@@ -337,6 +343,7 @@ fn a_close_that_is_refused() {
         let socket = d.socket(0);
         if passive {
             d.line(CLOSED).host("AT+QIRD=0,1500\r").module(NO_DATA);
+            d.host("AT+QISTATE=1,0\r").module(row(4));
         }
         shutdown(&mut d, socket);
         d.host("AT+QICLOSE=0,10\r").error();

@@ -4,9 +4,9 @@ mod support;
 
 use nb::Error::{Other, WouldBlock};
 use quectel_sockets::{
-    Config, ConnectError, Failure, Family, Fault, OpenError, RecvError, SendError, TcpIpError,
+    Config, ConnectError, Event, Failure, Family, OpenError, RecvError, SendError, TcpIpError,
 };
-use support::dialogue::{BRING_UP, Dialogue, config};
+use support::dialogue::{BRING_UP, Dialogue, NO_DATA, closing, config, connected, opening};
 
 const REMOTE: &str = "192.0.2.20:80";
 
@@ -88,6 +88,10 @@ fn results_of_an_open() {
             d.engine.connected(socket),
             Err(Other(ConnectError::NotStarted))
         );
+        if error == ConnectError::NoNetwork {
+            // Did the module restart? No.
+            d.suspicion().rows(&[closing(0)]).active();
+        }
         // EC2x keeps the id until it is closed (4.2).
         d.host("AT+QICLOSE=0,0\r").ok();
         // The socket can be used again, under another id.
@@ -511,19 +515,55 @@ fn a_module_that_restarts_while_a_connection_is_opened() {
     d.connect(early, 0);
 }
 
+/// 0d: `OK` is missing. The open itself runs on, as the module says.
 #[test]
-fn an_open_that_is_not_answered_is_a_fault() {
+fn an_open_that_is_not_answered() {
+    for (rows, state) in [
+        (&[][..], 0),
+        (&[opening(0)][..], 2),
+        (&[connected(0, 0, 0)][..], 4),
+    ] {
+        up!(d, 1);
+        let socket = begin(&mut d);
+        d.host(open(0)).resync(5_000..=7_000).rows(rows);
+        assert_eq!(d.state(socket), state);
+        if state == 4 {
+            d.counters(connected(0, 0, 0));
+        }
+        d.active();
+        match state {
+            // It never reached the module: once more, under another id.
+            0 => d.host(open(1)).ok().line("+QIOPEN: 1,0"),
+            2 => d.quiet(60_000).line("+QIOPEN: 0,0"),
+            _ => d.host("AT+QIRD=0,1500\r").module(NO_DATA),
+        };
+        assert_eq!(d.engine.connected(socket), Ok(()));
+        assert_eq!(d.state(socket), 4);
+        let events = [Event::Up, Event::LineLost, Event::LineRestored];
+        assert_eq!(d.events(), events);
+    }
+}
+
+/// The module is gone.
+#[test]
+fn an_open_that_is_never_answered() {
     up!(d, 1);
     let socket = begin(&mut d);
-    d.host(open(0)).quiet(10_000);
-    assert_eq!(d.engine.fault(), Some(Fault::Port));
-    assert_eq!(
-        d.engine.connected(socket),
-        Err(Other(ConnectError::Failed(Failure::ModuleLost)))
-    );
+    d.host(open(0));
+    let start = d.now;
+    while d.engine.connected(socket) == Err(WouldBlock) {
+        d.sleep();
+    }
+    assert!(d.now - start <= 20_000);
+    begin_again_fails(&mut d, socket);
+    assert_eq!(d.engine.fault(), None);
+}
+
+fn begin_again_fails(d: &mut Dialogue<'_>, socket: quectel_sockets::Handle) {
+    assert_eq!(d.state(socket), 0);
     assert_eq!(
         d.engine.connect(socket, REMOTE.parse().unwrap()),
-        Err(ConnectError::Failed(Failure::ModuleLost))
+        Err(ConnectError::NoNetwork)
     );
 }
 

@@ -4,8 +4,10 @@
 mod support;
 
 use nb::Error::{Other, WouldBlock};
-use quectel_sockets::{Config, ConnectError, Failure, Fault, RecvError, SendError};
-use support::dialogue::{BRING_UP, Dialogue, NO_DATA, PROMPT, SEND_OK, config, pattern, qird};
+use quectel_sockets::{Config, ConnectError, Event, Failure, Fault, RecvError, SendError};
+use support::dialogue::{
+    BRING_UP, Dialogue, GET_CANARY, NO_DATA, PROMPT, SEND_OK, config, pattern, qird,
+};
 
 /// Answers whatever the host sends as a module does whose socket 0 is
 /// flooded; returns the commands in order.
@@ -181,9 +183,19 @@ fn a_restart_in_the_middle_of_a_payload() {
     d.line("+QIURC: \"recv\",0").host("AT+QIRD=0,1500\r");
     d.module(b"\r\n+QIRD: 1500\r\n").line("RDY").silent();
     assert_eq!(d.state(socket), 4);
-    // The module answers no more: bounded, and nothing is delivered.
-    d.quiet(60_000);
-    assert_eq!(d.engine.fault(), Some(Fault::Port));
+    // The rest never comes: bounded, and nothing is delivered. The canary
+    // tells of the restart.
+    d.wakes(20_000..=25_000, "\r").wakes(300..=300, GET_CANARY);
+    let damaged = RecvError::Failed(Failure::LineDamaged);
+    assert_eq!(d.engine.recv(socket, &mut [0; 4]), Err(Other(damaged)));
+    d.module(b"\r\n+QICFG: \"transpktsize\",1024\r\n\r\nOK\r\n");
+    assert!(!d.engine.network().is_up());
+    assert_eq!(
+        d.events(),
+        [Event::Up, Event::LineLost, Event::ModuleRestarted]
+    );
+    d.host("AT\r").ok().host("ATE0\r").ok();
+    d.bring_up_from("AT+CMEE=1\r");
     assert_eq!(d.received(socket), b"");
 }
 
@@ -236,7 +248,7 @@ fn stray_answers_touch_nobody() {
         .module(PROMPT)
         .host("data")
         .module(SEND_OK);
-    assert_eq!(d.engine.flushed(socket), Ok(()));
+    d.flush(socket, 0, 4);
     assert_eq!(d.engine.recv(other, &mut [0; 4]), Err(WouldBlock));
 }
 
@@ -255,7 +267,7 @@ fn line_ends_and_short_lines_by_the_thousand() {
         .module("\r\n".repeat(10_000))
         .module(PROMPT);
     d.host("data").module("\r\n".repeat(10_000)).module(SEND_OK);
-    assert_eq!(d.engine.flushed(socket), Ok(()));
+    d.flush(socket, 0, 4);
 }
 
 #[test]
@@ -278,7 +290,7 @@ fn lines_that_are_too_long() {
         .line("y".repeat(9_999))
         .module(PROMPT);
     d.host("data").line("z".repeat(9_999)).module(SEND_OK);
-    assert_eq!(d.engine.flushed(socket), Ok(()));
+    d.flush(socket, 0, 4);
 }
 
 /// All bytes but line ends, without an end: nothing is kept, nothing stops.
@@ -293,7 +305,7 @@ fn a_line_that_never_ends() {
         d.module(&noise).silent();
     }
     d.line("").module(PROMPT).host("data").module(SEND_OK);
-    assert_eq!(d.engine.flushed(socket), Ok(()));
+    d.flush(socket, 0, 4);
 }
 
 #[test]
@@ -312,21 +324,33 @@ fn an_unplugged_port() {
     assert!(d.engine.socket().is_ok());
 }
 
-/// The UART takes nothing: bounded too.
+/// The UART takes nothing: bounded too, and every rung is climbed.
 #[test]
 fn a_command_that_cannot_be_transmitted() {
     up!(d, 1);
     let socket = d.socket(0);
+    d.events();
     d.engine.send(socket, b"data").unwrap();
     d.engine.poll(d.now);
     assert_eq!(d.engine.tx(), b"AT+QISEND=0,4\r");
-    while d.engine.fault().is_none() {
+    let mut events = Vec::new();
+    while events.last() != Some(&Event::ModuleLost) {
         let at = d.engine.wake_at(d.now).unwrap();
-        assert!(at <= 60_000);
+        assert!(at > d.now && at <= 200_000, "{at}: {events:?}");
         d.now = at;
         d.engine.poll(at);
+        events.extend(d.events());
     }
-    assert_eq!(d.engine.tx(), b"");
+    let all = [
+        Event::LineLost,
+        Event::Escalated,
+        Event::ResetWanted,
+        Event::ModuleLost,
+    ];
+    assert_eq!(events, all);
+    let lost = SendError::Failed(Failure::ModuleLost);
+    assert_eq!(d.engine.flushed(socket), Err(Other(lost)));
+    assert_eq!(d.engine.fault(), None);
 }
 
 /// With looks turned off an idle engine sleeps for good.

@@ -3,8 +3,8 @@
 mod support;
 
 use nb::Error::{Other, WouldBlock};
-use quectel_sockets::{Config, Failure, Fault, RecvError, Slot};
-use support::dialogue::{Dialogue, NO_DATA, PROMPT, SEND_OK, config, pattern, qird};
+use quectel_sockets::{Config, Event, Failure, RecvError, Slot};
+use support::dialogue::{Dialogue, NO_DATA, PROMPT, SEND_OK, config, connected, pattern, qird};
 
 const RECV: &str = "+QIURC: \"recv\",0";
 const CLOSED: &str = "+QIURC: \"closed\",0";
@@ -155,6 +155,9 @@ fn closed_before_the_data_is_read() {
     }
     assert_eq!(d.engine.recv(socket, &mut [0; 4]), Err(WouldBlock));
     d.host("AT+QIRD=0,1500\r").module(NO_DATA);
+    // Whether the end is real.
+    assert_eq!(d.engine.recv(socket, &mut [0; 4]), Err(WouldBlock));
+    d.host("AT+QISTATE=1,0\r").module(row(4));
     assert_eq!(all, data);
     for _ in 0..3 {
         assert_eq!(d.engine.recv(socket, &mut [0; 4]), Ok(0));
@@ -176,7 +179,8 @@ fn closed_during_a_read() {
         d.line(RECV).host("AT+QIRD=0,1500\r").line(CLOSED);
         d.module(if found { qird(b"a") } else { NO_DATA.to_vec() });
         d.host("AT+QIRD=0,1500\r").module(qird(b"tail"));
-        d.host("AT+QIRD=0,1500\r").module(NO_DATA).quiet(60_000);
+        d.host("AT+QIRD=0,1500\r").module(NO_DATA);
+        d.host("AT+QISTATE=1,0\r").module(row(4)).quiet(60_000);
         let expected: &[u8] = if found { b"atail" } else { b"tail" };
         assert_eq!(d.received(socket), expected);
         assert_eq!(d.engine.recv(socket, &mut [0; 4]), Ok(0));
@@ -238,7 +242,7 @@ fn a_lost_recv_urc_is_found_by_looking() {
     // Something came: the looks start over. This time `closed` was lost.
     look(&mut d, 2_000, NO_DATA, 4);
     assert_eq!(d.state(socket), 7);
-    d.quiet(1_000_000);
+    d.host("AT+QISTATE=1,0\r").module(row(4)).quiet(1_000_000);
     assert_eq!(d.engine.recv(socket, &mut [0; 4]), Ok(0));
 }
 
@@ -260,7 +264,8 @@ fn a_look_finds_that_the_connection_is_gone() {
     assert_eq!(d.engine.recv(socket, &mut [0; 4]), Err(Other(reset)));
     assert_eq!(reset.errno(), 104);
     assert_eq!(d.engine.recv(socket, &mut [0; 4]), Ok(0));
-    d.quiet(1_000_000);
+    // All of them may be gone: did the module restart?
+    d.suspicion().audit(&[]).quiet(1_000_000);
 }
 
 /// The module may refuse to tell; the look goes by and nothing hangs on it.
@@ -319,7 +324,7 @@ fn a_refused_read_before_closed() {
     assert_eq!(d.state(socket), 0);
     let reset = RecvError::Failed(Failure::Reset);
     assert_eq!(d.engine.recv(socket, &mut [0; 9]), Err(Other(reset)));
-    d.quiet(1_000_000);
+    d.suspicion().audit(&[]).quiet(1_000_000);
 }
 
 /// Row E: the count does not fit. Nothing of that block is delivered.
@@ -338,7 +343,7 @@ fn damaged_reads() {
         let (socket, other) = (d.socket(0), d.socket(1));
         d.line(RECV).host("AT+QIRD=0,1500\r").module(qird(b"good"));
         d.host("AT+QIRD=0,1500\r").module(answer);
-        assert_eq!(d.engine.fault(), Some(Fault::Port), "{why}");
+        assert_eq!(d.engine.fault(), None, "{why}");
         let mut buffer = [0; 9];
         assert_eq!(d.engine.recv(socket, &mut buffer), Ok(4), "{why}");
         assert_eq!(&buffer[..4], b"good");
@@ -349,11 +354,22 @@ fn damaged_reads() {
             Err(Other(damaged)),
             "{why}"
         );
-        let lost = RecvError::Failed(Failure::ModuleLost);
-        assert_eq!(d.engine.recv(other, &mut buffer), Err(Other(lost)), "{why}");
-        assert_eq!((d.state(socket), d.state(other)), (0, 0));
+        assert_eq!((d.state(socket), d.state(other)), (0, 4));
         // What follows may be payload.
-        d.line("RDY").line("+QIURC: \"closed\",1").quiet(1_000_000);
+        d.line("RDY").line("+QIURC: \"closed\",1");
+        assert_eq!((d.state(socket), d.state(other)), (0, 4));
+        d.resync(300..=300)
+            .rows(&[connected(0, 0, 0), connected(1, 0, 0)]);
+        d.counters(connected(1, 0, 0)).active();
+        // The one is closed, the other goes on.
+        d.host("AT+QIRD=1,1500\r").module(qird(b"alive"));
+        d.host("AT+QICLOSE=0,0\r").ok();
+        d.host("AT+QIRD=1,1500\r").module(NO_DATA);
+        assert_eq!(d.received(other), b"alive", "{why}");
+        assert_eq!(d.engine.recv(other, &mut buffer), Err(WouldBlock));
+        let events = [Event::Up, Event::LineLost, Event::LineRestored];
+        assert_eq!(d.events(), events);
+        d.quiet(1_000_000);
     }
 }
 
@@ -372,24 +388,40 @@ fn a_module_that_stalls_in_the_middle_of_a_payload() {
     assert_eq!(d.received(socket), b"hello");
 
     d.host("AT+QIRD=0,1500\r").module(b"\r\n+QIRD: 5\r\nhel");
-    d.quiet(60_000);
-    assert_eq!(d.engine.fault(), Some(Fault::Port));
-    let lost = RecvError::Failed(Failure::ModuleLost);
-    assert_eq!(d.engine.recv(socket, &mut [0; 9]), Err(Other(lost)));
+    d.quiet(19_000);
+    assert_eq!(d.state(socket), 4);
+    d.resync(1_000..=2_000);
+    let damaged = RecvError::Failed(Failure::LineDamaged);
+    assert_eq!(d.engine.recv(socket, &mut [0; 9]), Err(Other(damaged)));
+    d.audit(&[]).quiet(200_000);
 }
 
 /// The OK of an empty read is lost; URCs that go on do not hide it.
 #[test]
 fn a_lost_ok_is_noticed_while_urcs_come() {
-    up!(d, 1);
-    d.socket(0);
-    d.line(RECV)
-        .host("AT+QIRD=0,1500\r")
-        .module(b"\r\n+QIRD: 0\r\n");
-    for _ in 0..12 {
-        d.quiet(5_000).line("+QIND: \"csq\",20,99");
+    // Rarely, and without a pause that ends them.
+    for pause in [5_000, 200] {
+        up!(d, 1);
+        let socket = d.socket(0);
+        d.line(RECV)
+            .host("AT+QIRD=0,1500\r")
+            .module(b"\r\n+QIRD: 0\r\n");
+        let (start, mut sent) = (d.now, Vec::new());
+        while sent.is_empty() {
+            d.line("+QIND: \"csq\",20,99");
+            let end = d.now + pause;
+            while sent.is_empty() && d.now < end {
+                sent = d.transmitted();
+                let at = d.engine.wake_at(d.now).unwrap_or(end);
+                assert!(at > d.now);
+                d.now = at.min(end);
+            }
+            assert!(d.now - start <= 15_000, "{pause}");
+        }
+        assert_eq!(sent, b"\r");
+        // The rest of the answer might have been payload.
+        assert_eq!(d.state(socket), 0);
     }
-    assert_eq!(d.engine.fault(), Some(Fault::Port));
 }
 
 /// The owner is gone in the middle of a read: bytes are counted and dropped,

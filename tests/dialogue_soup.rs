@@ -8,7 +8,7 @@ mod support;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use quectel_sockets::{Config, Engine, Handle, Slot};
+use quectel_sockets::{Config, Engine, Event, Handle, Slot};
 use support::dialogue::{NO_DATA, config, pattern, qird};
 
 /// xorshift64*
@@ -51,13 +51,20 @@ struct Soup {
     asked: Option<String>,
     /// Payload seen since the last command.
     payload: usize,
+    /// Bare carriage returns in a row.
+    returns: u32,
+    /// The setting that the host reads back.
+    canary: u16,
+    /// Commands are repeated.
+    echo: bool,
     kinds: BTreeMap<String, u32>,
 }
 
 /// What every run must reach.
-const KINDS: [&str; 24] = [
+const KINDS: [&str; 33] = [
     "AT",
     "ATE0",
+    "ATE1",
     "AT+CMEE",
     "AT+QISDE",
     "ATI",
@@ -80,6 +87,14 @@ const KINDS: [&str; 24] = [
     "AT+QICLOSE",
     "AT+QICLOSE=id,0",
     "restart",
+    "CR",
+    "filler",
+    "half a line",
+    "AT+QICFG",
+    "AT+QICFG=set",
+    "AT+QIRD=id,0",
+    "AT+CFUN",
+    "recovered",
 ];
 
 impl Soup {
@@ -102,17 +117,36 @@ impl Soup {
                 continue;
             }
             let command = String::from_utf8(std::mem::take(&mut self.command)).unwrap();
+            // A bare CR is filler, or ends a half-typed line.
+            if command.is_empty() {
+                self.count("CR");
+                self.returns += 1;
+                if self.returns == 2 {
+                    self.count("filler");
+                }
+                continue;
+            }
+            self.returns = 0;
             // A restart, or an answer too early, cuts a command short.
-            let starts = ["AT+", "ATE0", "ATI"].map(|start| command.rfind(start));
+            let starts = ["AT+", "ATE0", "ATE1", "ATI"].map(|start| command.rfind(start));
             let bare = command.len().saturating_sub(2);
             let start = starts.into_iter().flatten().max().unwrap_or(bare);
             let command = command[start..].to_string();
+            if command == "A" {
+                self.count("half a line");
+                continue;
+            }
             assert!(command.starts_with("AT"), "{command}");
+            if self.echo {
+                self.inbox.extend(command.bytes().chain(*b"\r"));
+            }
             self.payload = 0;
             let (name, arguments) = command.split_once('=').unwrap_or((&command, ""));
             let kind = match name {
+                "AT+QIRD" if arguments.ends_with(",0") => format!("{name}=id,0"),
                 "AT+QISEND" | "AT+QICLOSE" if arguments.ends_with(",0") => format!("{name}=id,0"),
                 "AT+QISTATE" => "AT+QISTATE=1".into(),
+                "AT+QICFG" if arguments.contains(',') => format!("{name}=set"),
                 _ => name.into(),
             };
             self.count(&kind);
@@ -181,6 +215,15 @@ impl Soup {
                     "\r\nERROR\r\n",
                 ])
                 .into(),
+            "AT+QICFG" if arguments.contains(',') => {
+                if let (true, Some(value)) = (arguments.contains("trans"), second.parse().ok()) {
+                    self.canary = value;
+                }
+                ok.into()
+            }
+            "AT+QICFG" => format!("\r\n+QICFG: {arguments},{}\r\n{ok}", self.canary),
+            "AT+QIRD" if second == "0" => format!("\r\n+QIRD: 9,9,0\r\n{ok}"),
+            "AT+CFUN" => format!("{ok}\r\nRDY\r\n"),
             "AT+QIRD" => {
                 let most = second.parse::<usize>().unwrap_or(0);
                 return match self.rng.below(most + 1) {
@@ -369,7 +412,11 @@ impl Run<'_> {
             self.engine.poll(self.now);
             self.transmit();
             match self.engine.wake_at(self.now) {
-                None if self.engine.tx().is_empty() => return,
+                None if self.engine.tx().is_empty() => {
+                    self.engine.poll(self.now + 1_000_000);
+                    assert!(self.engine.tx().is_empty(), "slept while something was due");
+                    return;
+                }
                 None => {}
                 Some(at) => {
                     assert!(at > self.now, "woken in the past");
@@ -389,6 +436,11 @@ impl Run<'_> {
             self.transmit();
             if self.engine.fault().is_some() {
                 break;
+            }
+            while let Some(event) = self.engine.event() {
+                if event == Event::LineRestored {
+                    self.soup.count("recovered");
+                }
             }
             self.soup.calm &= !self.engine.network().is_up();
             if self.soup.rng.one_in(2) {
@@ -413,6 +465,7 @@ fn soup(seed: u64) -> BTreeMap<String, u32> {
         .map(|_| (rng.below(2_000), rng.below(1_600)))
         .collect();
     let look_ms = [0, 500][rng.below(2)];
+    let echo = rng.one_in(2);
     // Most runs get past bring-up.
     let calm = !rng.one_in(4);
     let mut soup = Soup {
@@ -424,6 +477,9 @@ fn soup(seed: u64) -> BTreeMap<String, u32> {
         command: Vec::new(),
         asked: None,
         payload: 0,
+        returns: 0,
+        canary: 1_024,
+        echo,
         kinds: BTreeMap::new(),
     };
     let mut memory: Vec<_> = sizes
@@ -439,6 +495,7 @@ fn soup(seed: u64) -> BTreeMap<String, u32> {
             &mut slots,
             Config {
                 look_ms,
+                check_echo: echo,
                 ..config()
             },
         ),

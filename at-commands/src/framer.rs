@@ -347,8 +347,11 @@ impl Framer {
                 }
                 State::HalfPrompt => {
                     self.state = State::Prompted;
-                    taken += usize::from(*byte == b' ');
-                    return (taken, Some(Token::Prompt));
+                    if *byte != b' ' {
+                        // The first byte of a line completes no token.
+                        self.line_byte(sent, *byte);
+                    }
+                    return (taken + 1, Some(Token::Prompt));
                 }
                 State::HeaderEnd(n) => self.header_end(n, *byte),
                 State::Trailer(step) => self.trailer_byte(step, *byte),

@@ -16,8 +16,10 @@ pub enum SimState {
     Pin2,
     /// `SIM PUK2`
     Puk2,
-    /// `NOT READY`, `NOT INSERTED`: pulled, or radio off.
+    /// `NOT READY`: pulled, or radio off.
     NotReady,
+    /// `NOT INSERTED`
+    NotInserted,
     /// `PH-NET PIN` and the other personalisation locks.
     Locked,
 }
@@ -32,7 +34,8 @@ impl SimState {
             b"SIM PUK" => Self::Puk,
             b"SIM PIN2" => Self::Pin2,
             b"SIM PUK2" => Self::Puk2,
-            b"NOT READY" | b"NOT INSERTED" => Self::NotReady,
+            b"NOT READY" => Self::NotReady,
+            b"NOT INSERTED" => Self::NotInserted,
             other if other.starts_with(b"PH-") => Self::Locked,
             _ => return None,
         })

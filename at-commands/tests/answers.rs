@@ -11,6 +11,9 @@ use quectel_at_commands::{
     general::{Attention, Identify, NoResponse},
     network::{GetEpsRegistration, Registration},
     pdp::{ActiveContext, GetActiveContexts},
+    settings::{
+        GetSetting, GetUrcPort, Setting, SettingValue, TRANSPARENT_PACKET_SIZE, UrcPort, urc_port,
+    },
     sim::{GetSimState, SimState},
     tcp::{GetSendCounters, GetSockets, READ_MAX, ReadData, SendCounters, SocketRow},
 };
@@ -52,6 +55,59 @@ fn context_rows_in_every_form() {
     for line in ["+QIACT:", "+QIACT: 1", "+QIACT: 1,x,1", "+QIACTEX: 1,1,1"] {
         assert_eq!(ActiveContext::parse(line.as_bytes()), None, "{line}");
     }
+}
+
+#[test]
+fn settings_of_the_stack() {
+    let size = Setting::TransparentPacketSize;
+    for (line, value) in [
+        ("+QICFG: \"transpktsize\",1024", Some(1024)),
+        ("+QICFG:\"transpktsize\",1417", Some(1417)),
+        ("+QICFG: \"transpktsize\",65535", Some(65535)),
+        ("+QICFG: \"transpktsize\",1024,1", Some(1024)),
+        ("+QICFG: \"transpktsize\",65536", None),
+        ("+QICFG: \"transpktsize\",", None),
+        ("+QICFG: \"transpktsize\"", None),
+        ("+QICFG: \"transpktsize\",x", None),
+        ("+QICFG: transpktsize,1024", None),
+        ("+QICFG: \"qisend/timeout\",5", None),
+        ("+QICFG:", None),
+        ("+QICFGX: \"transpktsize\",1024", None),
+    ] {
+        let told = SettingValue::parse(line.as_bytes(), size);
+        assert_eq!(told, value.map(SettingValue), "{line}");
+    }
+    assert_eq!(TRANSPARENT_PACKET_SIZE, 1024);
+    let line = b"+QICFG: \"qisend/timeout\",5";
+    let told = SettingValue::parse(line, Setting::SendTimeout);
+    assert_eq!(told, Some(SettingValue(5)));
+    // By atat, where the command itself is not known to the parser.
+    let command = GetSetting { setting: size };
+    let told = parsed(&command, b"+QICFG: \"transpktsize\",1024\r\n");
+    assert_eq!(told, Ok(SettingValue(1024)));
+    assert!(parsed(&command, b"+QICFG: \"transpktsize\"\r\n").is_err());
+}
+
+#[test]
+fn urc_ports() {
+    // T22
+    for (line, port) in [
+        ("+QURCCFG: \"urcport\",\"usbat\"", Some("usbat")),
+        ("+QURCCFG: \"urcport\",\"uart1\"", Some("uart1")),
+        ("+QURCCFG:\"urcport\",\"usbmodem\"", Some("usbmodem")),
+        ("+QURCCFG: \"urcport\"", None),
+        ("+QURCCFG: \"urcport\",usbat", None),
+        ("+QURCCFG: \"urcport\",\"usbat", None),
+        ("+QURCCFG:", None),
+        ("+QICFG: \"urcport\",\"usbat\"", None),
+    ] {
+        assert_eq!(urc_port(line.as_bytes()), port, "{line}");
+    }
+    let command = GetUrcPort { what: UrcPort };
+    let told = parsed(&command, b"+QURCCFG: \"urcport\",\"usbat\"\r\n");
+    assert_eq!(told.expect("a name").0, "usbat");
+    let long = b"+QURCCFG: \"urcport\",\"abcdefghijklmnopq\"\r\n";
+    assert!(parsed(&command, long).is_err());
 }
 
 #[test]

@@ -172,11 +172,39 @@ fn a_prompt_counts_only_where_one_is_awaited() {
 #[test]
 fn a_prompt_in_every_form() {
     // Reference 1.4: without the blank, with a CR LF behind it.
-    for form in [&b"\r\n> "[..], b"\r\n>", b">", b"\r\n>\r\n", b"\r\n> \r\n"] {
+    for form in [&b"\r\n> "[..], b"> ", b"\r\n>\r\n", b"\r\n> \r\n"] {
         Bench::new(Trailer::BlankLine)
             .asks(&Send { id: 0, len: 4 })
             .hears(form, &[Prompt])
             .hears(b"\r\nSEND OK\r\n", &[SEND_OK]);
+    }
+}
+
+/// The blank is waited for, and can be given up.
+#[test]
+fn a_prompt_without_its_blank() {
+    for form in [&b"\r\n>"[..], b">"] {
+        let mut bench = Bench::new(Trailer::BlankLine);
+        bench.asks(&Send { id: 0, len: 4 });
+        assert!(!bench.all(|framer| framer.take_half_prompt()));
+        bench.hears(form, &[]);
+        assert!(bench.all(|framer| framer.has_half_prompt()));
+        assert!(bench.all(|framer| framer.take_half_prompt()));
+        assert!(!bench.all(|framer| framer.has_half_prompt()));
+        // The blank that comes after all is none of anybody's business.
+        bench.hears(b" \r\nSEND OK\r\n", &[SEND_OK]);
+        // The next byte shows that there is none.
+        Bench::new(Trailer::BlankLine)
+            .asks(&Send { id: 0, len: 4 })
+            .hears(form, &[])
+            .hears(b"\r\nSEND OK\r\n", &[Prompt, SEND_OK]);
+        // Given up by the host.
+        let mut bench = Bench::new(Trailer::BlankLine);
+        bench
+            .asks(&Send { id: 0, len: 4 })
+            .hears(form, &[])
+            .release();
+        assert!(!bench.all(|framer| framer.has_half_prompt()));
     }
 }
 

@@ -12,17 +12,19 @@ use std::{
 use quectel_at_commands::{
     BufferFull, Command, LONGEST,
     dns::Resolve,
-    general::{Attention, EchoOff, Identify, SerialNumber, SetErrorFormat},
+    general::{Attention, EchoOff, EchoOn, Identify, Restart, SerialNumber, SetErrorFormat},
     network::{GetCircuitRegistration, GetEpsRegistration, GetPacketRegistration},
     pdp::{
         ActivateContext, Authentication, ConfigureContext, ContextType, DeactivateContext,
         GetActiveContexts,
     },
-    settings::SetPayloadEcho,
+    settings::{
+        GetSetting, GetUrcPort, PortName, SetPayloadEcho, SetSetting, SetUrcPort, Setting, UrcPort,
+    },
     sim::GetSimState,
     tcp::{
-        AccessMode, Close, GetSendCounters, GetSocket, GetSockets, Open, QuotedAddress, ReadData,
-        Send, Service,
+        AccessMode, Close, GetReadCounters, GetSendCounters, GetSocket, GetSockets, Open,
+        QuotedAddress, ReadData, Send, Service,
     },
     text::{Apn, Credential, HostName},
 };
@@ -87,6 +89,7 @@ fn declared() -> BTreeSet<String> {
 
 #[test]
 fn every_command_at_its_largest() {
+    let a16 = "a".repeat(16);
     let a100 = "a".repeat(100);
     let a150 = "a".repeat(150);
     let ffff = QuotedAddress(IpAddr::V6(Ipv6Addr::from_bits(u128::MAX)));
@@ -94,6 +97,15 @@ fn every_command_at_its_largest() {
     written
         .is(&Attention {}, "AT\r", 300)
         .is(&EchoOff {}, "ATE0\r", 300)
+        .is(&EchoOn {}, "ATE1\r", 300)
+        .is(
+            &Restart {
+                functionality: 255,
+                restart: 255,
+            },
+            "AT+CFUN=255,255\r",
+            15_000,
+        )
         .is(&SetErrorFormat { format: 255 }, "AT+CMEE=255\r", 300)
         .is(&Identify {}, "ATI\r", 300)
         .is(&SerialNumber {}, "AT+CGSN\r", 300)
@@ -179,7 +191,40 @@ fn every_command_at_its_largest() {
             "AT+QIRD=255,65535\r",
             5_000,
         )
-        .is(&SetPayloadEcho { echo: 255 }, "AT+QISDE=255\r", 300);
+        .is(
+            &GetReadCounters { id: 255, zero: 255 },
+            "AT+QIRD=255,255\r",
+            300,
+        )
+        .is(&SetPayloadEcho { echo: 255 }, "AT+QISDE=255\r", 300)
+        .is(
+            &SetSetting {
+                setting: Setting::SendTimeout,
+                value: 65535,
+            },
+            "AT+QICFG=\"qisend/timeout\",65535\r",
+            300,
+        )
+        .is(
+            &GetSetting {
+                setting: Setting::TransparentPacketSize,
+            },
+            "AT+QICFG=\"transpktsize\"\r",
+            300,
+        )
+        .is(
+            &GetUrcPort { what: UrcPort },
+            "AT+QURCCFG=\"urcport\"\r",
+            300,
+        )
+        .is(
+            &SetUrcPort {
+                what: UrcPort,
+                port: PortName::new(&a16).expect("a port"),
+            },
+            &format!("AT+QURCCFG=\"urcport\",\"{a16}\"\r"),
+            300,
+        );
 
     let declared = declared();
     assert!(declared.contains("Open"), "the source is not understood");

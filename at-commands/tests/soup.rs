@@ -180,6 +180,7 @@ fn kind(token: &Token<'_>) -> &'static str {
         Token::Final(_) => "ok",
         Token::Urc(_) => "urc",
         Token::Unknown(_) => "unknown line",
+        Token::Garbled(_) => "garbled echo",
         Token::TooLong => "long line",
         Token::Broken(FrameError::Header) => "broken header",
         Token::Broken(FrameError::Trailer) => "broken trailer",
@@ -188,7 +189,7 @@ fn kind(token: &Token<'_>) -> &'static str {
 
 /// What must have been met in the end: every kind of token, and the states
 /// that show in what follows what.
-const MET: [&str; 19] = [
+const MET: [&str; 22] = [
     "echo",
     "prompt",
     "information",
@@ -208,6 +209,9 @@ const MET: [&str; 19] = [
     "urc inside a trailer",
     "end of a payload",
     "released inside a payload",
+    "garbled echo",
+    "answer behind its echo",
+    "half prompt",
 ];
 
 #[test]
@@ -220,9 +224,12 @@ fn the_framer_survives_anything() {
         let mut sent: &[u8] = b"";
         // Bytes of payload that are still to come, and whether one has begun.
         let (mut left, mut counting) = (0, false);
+        // Whether the echo must come first, and whether it has.
+        let (mut echoed, mut echo) = (false, false);
         for _ in 0..20 {
             match random.within(0..6) {
                 0 => {
+                    (echoed, echo) = (false, false);
                     framer.release();
                     if left > 0 {
                         *met.entry("released inside a payload").or_default() += 1;
@@ -231,8 +238,23 @@ fn the_framer_survives_anything() {
                 }
                 1 | 2 => {
                     let (line, expect) = random.of(&outstanding());
-                    framer.expect(expect, random.of(&[0, 7, 200, 1500]));
+                    let most = random.of(&[0, 7, 200, 1500]);
+                    (echoed, echo) = (random.one_in(2), false);
+                    if echoed {
+                        framer.expect_echoed(expect, most);
+                    } else {
+                        framer.expect(expect, most);
+                    }
                     (sent, left, counting) = (line, 0, false);
+                }
+                3 => {
+                    framer.take_stray();
+                    let half = framer.has_half_prompt();
+                    assert_eq!(framer.take_half_prompt(), half);
+                    assert!(!framer.has_half_prompt());
+                    if half {
+                        *met.entry("half prompt").or_default() += 1;
+                    }
                 }
                 _ => {}
             }
@@ -255,7 +277,15 @@ fn the_framer_survives_anything() {
                     continue;
                 };
                 *met.entry(kind(&token)).or_default() += 1;
+                echo |= token == Token::Echo;
+                if let Token::Prompt | Token::Info(_) | Token::Header(_) | Token::Final(_) = token
+                    && echoed
+                {
+                    assert!(echo, "{token:?} before the echo");
+                    *met.entry("answer behind its echo").or_default() += 1;
+                }
                 match token {
+                    Token::Garbled(_) => assert!(echoed && !echo && !counting),
                     Token::Header(n) => (left, counting) = (n, true),
                     Token::Payload(bytes) => {
                         assert!(bytes.len() <= left, "no more than announced");

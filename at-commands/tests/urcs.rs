@@ -52,7 +52,7 @@ fn sim() {
         ("SIM PIN2", SimState::Pin2),
         ("SIM PUK2", SimState::Puk2),
         ("NOT READY", SimState::NotReady),
-        ("NOT INSERTED", SimState::NotReady),
+        ("NOT INSERTED", SimState::NotInserted),
         ("PH-NET PIN", SimState::Locked),
     ] {
         is(&format!("+CPIN: {text}"), Urc::Sim(state));

@@ -221,8 +221,13 @@ impl<'a> Engine<'a> {
             let sent = wire.out.get(..echo_len).unwrap_or_default();
             let (taken, token) = wire.framer.next(sent, rest);
             let echo = token == Some(Token::Echo);
+            let prompt = token == Some(Token::Prompt);
             if token.is_some_and(|token| world.on(token, now)) {
                 wire.release();
+            }
+            if prompt {
+                // What came before is not left over from this payload.
+                wire.framer.take_stray();
             }
             if echo && wire.framer.take_stray() {
                 world.send_spoilt();
@@ -363,7 +368,8 @@ impl World<'_> {
     /// Returns whether the outstanding command will not be answered any more.
     fn urc(&mut self, urc: Urc, now: u64) -> bool {
         match urc {
-            Urc::Ready => {
+            // What goes down will start again.
+            Urc::Ready | Urc::PoweredDown => {
                 self.restarted(now);
                 return true;
             }
@@ -375,8 +381,7 @@ impl World<'_> {
             Urc::DnsCount { count, .. } => self.dns.count(count, now),
             Urc::DnsAddress(address) => self.dns.address(address, now),
             Urc::DnsFailed(error) => self.dns.failed(error, now),
-            Urc::PoweredDown
-            | Urc::Functionality(_)
+            Urc::Functionality(_)
             | Urc::Sim(_)
             | Urc::Registration(..)
             | Urc::Notice

@@ -222,8 +222,16 @@ impl Engine<'_> {
     fn try_again(&mut self, now: u64) {
         self.world.job = None;
         self.wire.release();
+        let (most, silence) = (self.world.config.family.send_max, self.world.silence(now));
         if let Some(recovery) = &mut self.world.recovery {
             recovery.tries += 1;
+            if let Phase::Ask(Probe::Sent(_)) = recovery.phase
+                && recovery.tries < TRIES_MS.len()
+            {
+                // What it lost a byte of may have been a send.
+                (recovery.owed, recovery.phase) = (most, silence);
+                return;
+            }
         }
         if self.world.tries_over() {
             self.escalate(now);
@@ -259,15 +267,10 @@ impl World<'_> {
         match job {
             // Payload went out or may be waited for: the module gives it up
             // by itself first.
-            Job::Send { len, .. } => {
-                let wait = u64::from(self.config.family.send_timeout_s) * 1_000 + 1_000;
-                self.lose_job(
-                    Some(job),
-                    Phase::Silence {
-                        until: now.saturating_add(wait),
-                    },
-                    len,
-                );
+            Job::Send { len, .. } => self.lose_job(Some(job), self.silence(now), len),
+            // `AT+QISEND=0,0` that lost a byte is a send, too.
+            Job::Counters { .. } => {
+                self.lose_job(Some(job), self.silence(now), self.config.family.send_max);
             }
             // The rest of its payload may come at any time.
             Job::Read {
@@ -284,6 +287,14 @@ impl World<'_> {
                 self.job = None;
                 self.lose_job(Some(job), self.quiet(now), 0);
             }
+        }
+    }
+
+    /// Until the module has given up waiting for payload by itself.
+    fn silence(&self, now: u64) -> Phase {
+        let wait = u64::from(self.config.family.send_timeout_s) * 1_000 + 1_000;
+        Phase::Silence {
+            until: now.saturating_add(wait),
         }
     }
 
@@ -332,22 +343,25 @@ impl World<'_> {
     /// something else than was sent.
     pub(super) fn echo_garbled(&mut self, now: u64) {
         self.send_spoilt();
+        let most = self.config.family.send_max;
+        let silence = self.silence(now);
+        let job = self.job.as_ref().map(|outstanding| outstanding.job);
         if let Some(recovery) = &mut self.recovery {
-            if let Phase::Silence { .. } = recovery.phase {
-                recovery.owed = self.config.family.send_max;
+            match recovery.phase {
+                Phase::Silence { .. } => recovery.owed = most,
+                Phase::Ask(Probe::Sent(_)) => {
+                    recovery.owed = most;
+                    recovery.phase = silence;
+                    recovery.tries += 1;
+                }
+                _ => {}
             }
             return;
         }
-        let job = self.job.take().map(|outstanding| outstanding.job);
+        self.job = None;
         match job {
             // It may wait for any number of bytes, for any connection.
-            Some(Job::Send { .. }) => {
-                let wait = u64::from(self.config.family.send_timeout_s) * 1_000 + 1_000;
-                let phase = Phase::Silence {
-                    until: now.saturating_add(wait),
-                };
-                self.lose_job(job, phase, self.config.family.send_max);
-            }
+            Some(Job::Send { .. } | Job::Counters { .. }) => self.lose_job(job, silence, most),
             _ => {
                 self.lose_job(job, self.quiet(now), 0);
                 if let Some(Job::Read { .. }) = job {
@@ -383,6 +397,10 @@ impl World<'_> {
 
     /// Ends the waiting if an answer came after all.
     pub(super) fn answer_came(&mut self) {
+        let probe = self.job.as_ref().map(|outstanding| outstanding.job);
+        if let Some(Job::Resync(_)) = probe {
+            return;
+        }
         if let Some(Recovery {
             phase: Phase::Silence { .. },
             ..

@@ -127,7 +127,7 @@ impl Network {
             (3, 1)
         } else if self.sim != SIM_READY {
             (1, i8::try_from(self.sim).unwrap_or(i8::MAX))
-        } else if matches!(self.registration, 1 | 5) {
+        } else if u8::try_from(self.registration).is_ok_and(|n| Registration(n).is_registered()) {
             (3, 0)
         } else {
             (2, self.registration)
@@ -179,6 +179,7 @@ fn sim_number(state: SimState) -> u8 {
         SimState::Puk2 => 9,
         SimState::Locked => 10,
         SimState::NotReady => 18,
+        SimState::NotInserted => 0,
     }
 }
 
@@ -361,6 +362,10 @@ impl World<'_> {
     fn registration_told(&mut self, domain: Domain, now: u64) {
         let network = &mut self.network;
         let answer = network.answer;
+        if domain == Domain::Eps {
+            // A new round: older numbers count no longer.
+            network.registration = -1;
+        }
         if let Some(stat) = answer {
             // On another radio technology a domain says 0 or 4 while all is
             // well: such a number does not replace a more telling one.

@@ -1,12 +1,29 @@
 //! Dialogues with the engine, byte for byte: what the host must send is
 //! written out, what the module answers is given.
 
-use quectel_sockets::{Config, Engine, Handle, Slot};
+use quectel_sockets::{Config, Engine, Event, Handle, Slot};
 
 /// An engine and a clock. `now` moves only when the test says so.
 pub struct Dialogue<'a> {
     pub engine: Engine<'a>,
     pub now: u64,
+    /// What the module has as `"transpktsize"`.
+    pub canary: u16,
+    /// The module repeats commands.
+    echo: bool,
+}
+
+/// Stands for the setting with any value that the engine may draw.
+pub const SET_CANARY: &str = "AT+QICFG=\"transpktsize\",*\r";
+pub const GET_CANARY: &str = "AT+QICFG=\"transpktsize\"\r";
+
+/// The value if this is [`SET_CANARY`].
+fn canary(sent: &[u8]) -> Option<u16> {
+    let value = sent.strip_prefix(b"AT+QICFG=\"transpktsize\",")?;
+    let value = value.strip_suffix(b"\r")?;
+    let value = str::from_utf8(value).ok()?.parse().ok()?;
+    assert!((1_400..=1_460).contains(&value), "{value}");
+    Some(value)
 }
 
 impl<'a> Dialogue<'a> {
@@ -20,6 +37,23 @@ impl<'a> Dialogue<'a> {
         Self {
             engine: Engine::new(slots, config),
             now: 1_000,
+            canary: 0,
+            echo: false,
+        }
+    }
+
+    /// With echo on: every command of the host is repeated at once, except
+    /// by [`sends`](Self::sends).
+    pub fn echoing(slots: &'a mut [Slot<'a>], config: Config<'a>) -> Self {
+        let config = Config {
+            check_echo: true,
+            ..config
+        };
+        Self {
+            engine: Engine::new(slots, config),
+            now: 1_000,
+            canary: 0,
+            echo: true,
         }
     }
 
@@ -45,15 +79,32 @@ impl<'a> Dialogue<'a> {
         }
     }
 
-    /// The host must send exactly this now.
+    /// The host must send exactly this now; of a command the echo follows.
     #[track_caller]
     pub fn host(&mut self, expected: impl AsRef<[u8]>) -> &mut Self {
-        let (sent, expected) = (self.transmitted(), expected.as_ref());
-        assert_eq!(
-            sent.escape_ascii().to_string(),
-            expected.escape_ascii().to_string()
-        );
+        let sent = self.sends(expected);
+        self.echoes(&sent);
         self
+    }
+
+    /// The host must send exactly this now.
+    #[track_caller]
+    pub fn sends(&mut self, expected: impl AsRef<[u8]>) -> Vec<u8> {
+        let (sent, expected) = (self.transmitted(), expected.as_ref());
+        let shown = sent.escape_ascii().to_string();
+        if expected == SET_CANARY.as_bytes() {
+            let value = canary(&sent);
+            self.canary = value.unwrap_or_else(|| panic!("{shown}"));
+        } else {
+            assert_eq!(shown, expected.escape_ascii().to_string());
+        }
+        sent
+    }
+
+    fn echoes(&mut self, sent: &[u8]) {
+        if self.echo && sent.starts_with(b"AT") {
+            self.module(sent);
+        }
     }
 
     /// The host must send nothing now.
@@ -101,7 +152,9 @@ impl<'a> Dialogue<'a> {
         self.silent();
         let start = self.now;
         let sent = self.sleep();
-        assert_eq!(sent, expected.as_ref().escape_ascii().to_string());
+        let expected = expected.as_ref();
+        assert_eq!(sent, expected.escape_ascii().to_string());
+        self.echoes(expected);
         let waited = self.now - start;
         assert!(after.contains(&waited), "{waited} ms are not in {after:?}");
         self
@@ -163,6 +216,85 @@ impl<'a> Dialogue<'a> {
         self
     }
 
+    /// The first half of a resynchronisation: the host ends the line after
+    /// so many milliseconds and finds its canary. `AT+QISTATE?` is next.
+    #[track_caller]
+    pub fn resync(&mut self, after: std::ops::RangeInclusive<u64>) -> &mut Self {
+        self.wakes(after, "\r").quiet(299).after(1).suspicion()
+    }
+
+    /// The same without a line to be ended: the host asks for its canary now.
+    #[track_caller]
+    pub fn suspicion(&mut self) -> &mut Self {
+        self.host(GET_CANARY).tell_canary().host(SET_CANARY).ok();
+        self.host(GET_CANARY).tell_canary()
+    }
+
+    /// The canary as it should be.
+    pub fn tell_canary(&mut self) -> &mut Self {
+        let value = self.canary;
+        self.module(format!(
+            "\r\n+QICFG: \"transpktsize\",{value}\r\n\r\nOK\r\n"
+        ))
+    }
+
+    /// The second half: the module lists these sockets and their counters.
+    #[track_caller]
+    pub fn audit(&mut self, rows: &[Row]) -> &mut Self {
+        self.rows(rows);
+        for row in rows {
+            self.counters(*row);
+        }
+        self.active()
+    }
+
+    /// `AT+QISTATE?` is answered with these.
+    #[track_caller]
+    pub fn rows(&mut self, rows: &[Row]) -> &mut Self {
+        self.host("AT+QISTATE?\r");
+        for row in rows {
+            let Row { id, state, .. } = row;
+            self.line(format!(
+                "+QISTATE: {id},\"TCP\",\"192.0.2.20\",80,22742,{state},1,0,0,\"uart1\""
+            ));
+        }
+        self.ok()
+    }
+
+    /// The counters of one socket are asked for.
+    #[track_caller]
+    pub fn counters(&mut self, row: Row) -> &mut Self {
+        let Row {
+            id, read, taken, ..
+        } = row;
+        self.host(format!("AT+QIRD={id},0\r"))
+            .module(format!("\r\n+QIRD: {read},{read},0\r\n\r\nOK\r\n"));
+        self.host(format!("AT+QISEND={id},0\r"))
+            .module(format!("\r\n+QISEND: {taken},{taken},0\r\n\r\nOK\r\n"))
+    }
+
+    /// The context is found active.
+    #[track_caller]
+    pub fn active(&mut self) -> &mut Self {
+        self.host("AT+QIACT?\r")
+            .module(b"\r\n+QIACT: 1,1,1,\"10.7.157.1\"\r\n\r\nOK\r\n")
+    }
+
+    /// `flushed` asks for the module's count of bytes, which is this.
+    #[track_caller]
+    pub fn flush(&mut self, handle: Handle, id: u8, taken: u32) -> &mut Self {
+        assert_eq!(self.engine.flushed(handle), Err(nb::Error::WouldBlock));
+        self.host(format!("AT+QISEND={id},0\r"))
+            .module(format!("\r\n+QISEND: {taken},{taken},0\r\n\r\nOK\r\n"));
+        assert_eq!(self.engine.flushed(handle), Ok(()));
+        self
+    }
+
+    /// All events since the last call.
+    pub fn events(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.engine.event()).collect()
+    }
+
     /// A new socket that is connected under this id.
     #[track_caller]
     pub fn socket(&mut self, id: u8) -> Handle {
@@ -188,7 +320,14 @@ impl<'a> Dialogue<'a> {
     #[track_caller]
     pub fn bring_up(&mut self) -> &mut Self {
         for (host, module) in BRING_UP {
-            self.host(host).module(module);
+            let echo = self.echo && *host == b"ATE0\r";
+            self.host(if echo { b"ATE1\r" } else { *host });
+            // What is repeated has been repeated.
+            let module = match module.strip_prefix(*host) {
+                Some(rest) if self.echo => rest,
+                _ => module,
+            };
+            self.module(module);
         }
         assert!(self.engine.network().is_up());
         self
@@ -206,6 +345,54 @@ impl<'a> Dialogue<'a> {
         assert_eq!(self.engine.connected(handle), Ok(()));
         self
     }
+}
+
+/// What the module knows of a socket: its id, its state in the numbers of
+/// `AT+QISTATE`, the bytes it has handed over and those it has taken.
+#[derive(Clone, Copy)]
+pub struct Row {
+    pub id: u8,
+    pub state: u8,
+    pub read: u32,
+    pub taken: u32,
+}
+
+/// A socket that is being opened.
+pub const fn opening(id: u8) -> Row {
+    Row {
+        id,
+        state: 1,
+        read: 0,
+        taken: 0,
+    }
+}
+
+/// A socket that the peer has closed.
+pub const fn closing(id: u8) -> Row {
+    Row {
+        id,
+        state: 4,
+        read: 0,
+        taken: 0,
+    }
+}
+
+/// A connected socket.
+pub const fn connected(id: u8, read: u32, taken: u32) -> Row {
+    Row {
+        id,
+        state: 2,
+        read,
+        taken,
+    }
+}
+
+/// The answer to `AT+QISTATE=1,<id>`: T34.
+pub fn state_row(id: u8, state: u8) -> Vec<u8> {
+    format!(
+        "\r\n+QISTATE: {id},\"TCP\",\"192.0.2.20\",80,22742,{state},1,0,0,\"uart1\"\r\n\r\nOK\r\n"
+    )
+    .into_bytes()
 }
 
 /// The answer to `AT+QIRD`: T02.
@@ -240,8 +427,7 @@ pub const BRING_UP: &[(&[u8], &[u8])] = &[
         b"\r\nQuectel\r\nEC25\r\nRevision: EC25EFAR02A09M4G\r\n\r\nOK\r\n",
     ),
     (b"AT+QICFG=\"qisend/timeout\",5\r", b"\r\nOK\r\n"),
-    // The value is drawn from the seed, 0 here.
-    (b"AT+QICFG=\"transpktsize\",1417\r", b"\r\nOK\r\n"),
+    (SET_CANARY.as_bytes(), b"\r\nOK\r\n"),
     (b"AT+QISTATE?\r", b"\r\nOK\r\n"),
     (b"AT+CPIN?\r", b"\r\n+CPIN: READY\r\n\r\nOK\r\n"),
     (b"AT+CEREG?\r", b"\r\n+CEREG: 0,1\r\n\r\nOK\r\n"),

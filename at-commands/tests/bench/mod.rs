@@ -30,6 +30,7 @@ pub(crate) enum Seen {
     Final(ResultCode),
     Urc(Urc),
     Unknown(Vec<u8>),
+    Garbled(Vec<u8>),
     TooLong,
     Broken(FrameError),
 }
@@ -45,6 +46,7 @@ impl From<&Token<'_>> for Seen {
             Token::Final(code) => Self::Final(*code),
             Token::Urc(urc) => Self::Urc(*urc),
             Token::Unknown(line) => Self::Unknown(line.to_vec()),
+            Token::Garbled(line) => Self::Garbled(line.to_vec()),
             Token::TooLong => Self::TooLong,
             Token::Broken(error) => Self::Broken(*error),
         }
@@ -56,6 +58,7 @@ impl std::fmt::Debug for Seen {
         match self {
             Self::Info(line) => write!(f, "Info({})", line.escape_ascii()),
             Self::Unknown(line) => write!(f, "Unknown({})", line.escape_ascii()),
+            Self::Garbled(line) => write!(f, "Garbled({})", line.escape_ascii()),
             Self::Payload(bytes) => {
                 write!(f, "Payload({} B: {})", bytes.len(), bytes.escape_ascii())
             }
@@ -88,6 +91,11 @@ impl Wire {
     pub(crate) fn expect(&mut self, sent: &[u8], expect: Expect, most: usize) {
         self.sent = sent.to_vec();
         self.framer.expect(expect, most);
+    }
+
+    pub(crate) fn expect_echoed(&mut self, sent: &[u8], expect: Expect, most: usize) {
+        self.sent = sent.to_vec();
+        self.framer.expect_echoed(expect, most);
     }
 
     /// Feeds `bytes` in pieces of `chunk`. Neighbouring pieces of payload are
@@ -158,6 +166,30 @@ impl Bench {
         let mut line = [0; LONGEST];
         let n = command.render(&mut line).expect("fits");
         self.expect(&line[..n], expect_of(command))
+    }
+
+    /// `command` goes out, and nothing counts as its answer before its echo.
+    pub(crate) fn asks_echoed(&mut self, command: &impl Command) -> &mut Self {
+        let mut line = [0; LONGEST];
+        let n = command.render(&mut line).expect("fits");
+        for wire in &mut self.wires {
+            wire.expect_echoed(&line[..n], expect_of(command), READ_MAX);
+        }
+        self
+    }
+
+    /// What the framers answer to this, which must be the same for all.
+    #[track_caller]
+    pub(crate) fn all<T: PartialEq + std::fmt::Debug>(
+        &mut self,
+        ask: impl Fn(&mut Framer) -> T,
+    ) -> T {
+        let mut answers = self.wires.iter_mut().map(|wire| ask(&mut wire.framer));
+        let first = answers.next().expect("a wire");
+        for answer in answers {
+            assert_eq!(answer, first);
+        }
+        first
     }
 
     /// The bytes of one `<<` line come in and give these tokens.

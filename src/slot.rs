@@ -76,6 +76,8 @@ pub(crate) struct Sock {
     /// Connect id, while the module has the socket.
     pub(crate) id: Option<u8>,
     pub(crate) remote: Option<SocketAddr>,
+    /// When the first `AT+QIOPEN` of this connect was sent.
+    pub(crate) first_open: Option<u64>,
     /// Was established at some time.
     pub(crate) connected: bool,
     /// Data may wait in the module.
@@ -88,6 +90,8 @@ pub(crate) struct Sock {
     pub(crate) drained: bool,
     /// Bytes taken by `send` that can no longer be sent.
     pub(crate) unsent: bool,
+    /// The caller has been told of that, or of the failure behind it.
+    pub(crate) loss_told: bool,
     pub(crate) failure: Option<Failure>,
     /// A `recv` has reported the failure.
     pub(crate) failure_seen: bool,

@@ -616,6 +616,8 @@ impl<P: Port> Socket<'_, '_, P> {
     /// later calls. Closing twice is no error.
     ///
     /// # Errors
+    /// [`SendError`] if bytes that `send` took are known to be lost and no
+    /// earlier call has said so; the socket is closed all the same.
     /// [`Error::Busy`]; the socket is closed by the next step then.
     pub fn close(&mut self) -> Result<(), Error> {
         let Some(handle) = self.handle.take() else {
@@ -638,8 +640,10 @@ impl<P: Port> Socket<'_, '_, P> {
             }
         });
         let now = self.stack.now()?;
-        self.stack.core()?.engine.release(now, handle);
-        Ok(())
+        let engine = &mut self.stack.core()?.engine;
+        let lost = engine.untold_loss(handle);
+        engine.release(now, handle);
+        Ok(lost?)
     }
 
     /// `socket.getsocketsta()`: the [`SocketState`]'s number, -1 after

@@ -28,8 +28,9 @@ pub trait Port: Read + ReadReady + Write + WriteReady {
     fn idle_until(&mut self, at: u64);
 
     /// Pulls the module's reset pin for as long as its family needs, if the
-    /// port can; returns whether it did. Asked only after `AT+CFUN=1,1` was
-    /// not answered. The default cannot: the application is told by
+    /// port can; returns whether it did. Asked after `AT+CFUN=1,1` was not
+    /// answered, or if a module has not answered for 60 s since the first
+    /// `AT`. The default cannot: the application is told by
     /// [`Event::ResetWanted`].
     fn reset_module(&mut self) -> bool {
         false

@@ -513,11 +513,12 @@ fn rows_that_do_not_agree() {
     lives(&mut d, asks);
     lives(&mut d, lives_on);
     let mut closed = 0;
-    for _ in 0..4 {
+    for _ in 0..5 {
         let sent = String::from_utf8(d.transmitted()).unwrap();
         match sent.as_str() {
             "AT+QIRD=0,1500\r" | "AT+QIRD=2,1500\r" => d.module(NO_DATA),
-            "AT+QICLOSE=7,0\r" => {
+            // The id whose row is missing, too: the row may have been lost.
+            "AT+QICLOSE=7,0\r" | "AT+QICLOSE=1,0\r" => {
                 closed += 1;
                 d.ok()
             }
@@ -525,7 +526,7 @@ fn rows_that_do_not_agree() {
             other => panic!("{other}"),
         };
     }
-    assert_eq!(closed, 1);
+    assert_eq!(closed, 2);
     d.quiet(200_000);
 }
 
@@ -731,7 +732,8 @@ fn a_suspicion_waits_for_its_turn() {
     assert_eq!(failed, Err(Other(ConnectError::NoNetwork)));
     d.module(PROMPT).host("data").quiet(3_000).module(SEND_OK);
     d.suspicion().audit(&[connected(0, 0, 4)]);
-    assert_eq!(d.events(), RESTORED);
+    // Nothing was amiss, so there is nothing to tell.
+    assert_eq!(d.events(), []);
     lives(&mut d, socket);
 }
 

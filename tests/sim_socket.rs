@@ -55,7 +55,7 @@ fn socket_refuses_what_the_module_does_not_have() {
         }
         let first = tcp(stack);
         let second = stack.socket(AF_INET, SOCK_STREAM, Protocol::DEFAULT);
-        let error = second.map(drop).unwrap_err();
+        let error = second.map(drop).expect_err("one slot only");
         assert_eq!((error, error.errno()), (Error::Open(OpenError::NoSlot), 24));
         drop(first);
         drop(tcp(stack));
@@ -209,12 +209,13 @@ fn after_close_everything_says_so() {
         socket.close().unwrap();
         socket.close().unwrap();
         assert_eq!(socket.getsocketsta(), -1);
-        let closed = Err(Error::Open(OpenError::BadHandle));
+        let error = Error::Open(OpenError::BadHandle);
+        let closed = Err(error);
         assert_eq!(socket.connect(address(ECHO)), closed);
         assert_eq!(socket.send(b"x").map(drop), closed);
         assert_eq!(socket.recv(&mut [0]).map(drop), closed);
         assert_eq!(socket.shutdown(), closed);
-        assert_eq!(closed.unwrap_err().errno(), 9);
+        assert_eq!(error.errno(), 9);
     });
 }
 

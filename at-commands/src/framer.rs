@@ -392,6 +392,8 @@ impl Framer {
             self.bare_cr = byte == b'\r';
             // Blank lines, and the blank of the prompt.
             if byte.is_ascii_whitespace() {
+                // Before an echo there is none but what was left over.
+                self.stray |= self.echo_due && !matches!(byte, b'\r' | b'\n');
                 return None;
             }
             // The rest of an echo that a URC has cut, or an echo from its

@@ -145,8 +145,10 @@ impl World<'_> {
             }
             Some(error) => error,
         };
-        if error == TcpIpError::ID_IN_USE || error.is_busy() {
-            // Try again under another id; the caller's time-out bounds it.
+        let first = sock.first_open.unwrap_or(now);
+        let in_time = now.saturating_sub(first) < u64::from(OPEN_MS);
+        if in_time && (error == TcpIpError::ID_IN_USE || error.is_busy()) {
+            // Try again under another id.
             let pause = if error.is_busy() { BUSY_MS } else { 0 };
             sock.opening = Opening::Wanted;
             sock.state = SocketState::Closed;
@@ -187,7 +189,10 @@ impl World<'_> {
         let job = self.job.as_ref().map(|outstanding| outstanding.job);
         let lost = self.recovery.as_ref().and_then(|recovery| recovery.lost);
         let mut jobs = job.into_iter().chain(lost);
-        let sending = jobs.any(|job| job.slot() == Some(slot) && matches!(job, Job::Send { .. }));
+        let sending = jobs.any(|job| {
+            let of_send = matches!(job, Job::Send { .. } | Job::Counters { .. });
+            job.slot() == Some(slot) && of_send
+        });
         let Some(entry) = self.slots.get_mut(slot) else {
             return;
         };
@@ -268,17 +273,27 @@ impl World<'_> {
     }
 
     /// The answer to `AT+QISEND=<id>,0`.
-    pub(super) fn counted(&mut self, slot: usize, answer: Option<SendCounters>, now: u64) {
+    pub(super) fn counted(&mut self, slot: usize, id: u8, answer: Option<SendCounters>, now: u64) {
+        self.compare_counters(slot, id, answer, now);
+        self.lose_unsendable(slot);
+    }
+
+    fn compare_counters(&mut self, slot: usize, id: u8, answer: Option<SendCounters>, now: u64) {
         let Some(entry) = self.slots.get_mut(slot) else {
             return;
         };
         let sock = &mut entry.sock;
+        if sock.id != Some(id) {
+            // Failed meanwhile; the slot may wait to connect again.
+            return;
+        }
         let Some(counters) = answer else {
             // The module has no such connection any more, or does not say.
             sock.strikes = sock.strikes.saturating_add(1);
             sock.back_off(now);
             sock.ask_state.get_or_insert(AskState::Refused);
-            if sock.in_doubt.is_some() && sock.strikes > STRIKES {
+            let waited_for = sock.in_doubt.is_some() || sock.flush_wanted;
+            if waited_for && sock.strikes > STRIKES {
                 self.fail(slot, Failure::LineDamaged);
             } else if sock.strikes > STRIKES {
                 sock.acked = true;
@@ -412,10 +427,21 @@ impl World<'_> {
             Some(ModuleState::Closing) => self.peer_closed(id),
             Some(ModuleState::Initial | ModuleState::Opening) => self.fail(slot, Failure::Reset),
             None => {
+                // Its id is closed all the same: the row may have been lost
+                // on the line. All of them may be gone.
                 self.fail(slot, Failure::Reset);
-                self.ids.free(id);
-                // All of them may be gone.
                 self.suspect();
+            }
+        }
+    }
+
+    /// The answer to `AT+QISTATE` was damaged: once more, a few times.
+    pub(super) fn ask_again(&mut self, slot: usize, now: u64) {
+        if let Some(sock) = self.sock(slot) {
+            sock.strikes = sock.strikes.saturating_add(1);
+            sock.back_off(now);
+            if sock.strikes > STRIKES {
+                self.fail(slot, Failure::LineDamaged);
             }
         }
     }
@@ -428,6 +454,8 @@ impl World<'_> {
         }
         if let Some(sock) = self.sock(slot) {
             sock.ask_state = None;
+            // The `closed` URC stands.
+            sock.drained |= why == AskState::Drained;
             if sock.strikes > STRIKES {
                 self.fail(slot, Failure::ModuleLost);
             }
@@ -496,7 +524,9 @@ impl World<'_> {
         self.ids.free(id);
         if let Some(entry) = self.slots.get_mut(slot) {
             let sock = &mut entry.sock;
-            sock.unsent |= !entry.tx.is_empty();
+            // What an abort throws away, the peer may not have.
+            let forced = sock.state == SocketState::Established;
+            sock.unsent |= !entry.tx.is_empty() || forced && sock.sent_total > 0 && !sock.acked;
             entry.tx.clear();
             sock.id = None;
             sock.state = state;

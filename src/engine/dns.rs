@@ -24,6 +24,8 @@ pub(super) struct Dns {
     name: String<{ HostName::MAX }>,
     addresses: Addresses,
     state: State,
+    /// A module that is busy is asked again until then.
+    give_up_at: Option<u64>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,8 @@ impl Dns {
 
     /// The command goes out.
     pub(super) fn asked(&mut self, now: u64) {
+        self.give_up_at
+            .get_or_insert(now.saturating_add(u64::from(LOOKUP_MS)));
         self.addresses.clear();
         self.state = State::Asked {
             until: now.saturating_add(u64::from(LOOKUP_MS) + URC_GRACE_MS),
@@ -105,12 +109,13 @@ impl Dns {
 
     pub(super) fn failed(&mut self, error: TcpIpError, now: u64) {
         if let State::Asked { .. } = self.state {
-            if error.is_busy() {
+            if error.is_busy() && self.give_up_at.is_some_and(|at| now < at) {
                 let from = now.saturating_add(BUSY_MS);
                 self.state = State::Wanted { from };
                 return;
             }
             let error = match error {
+                error if error.is_busy() => ResolveError::TimedOut,
                 TcpIpError::TIMEOUT => ResolveError::TimedOut,
                 TcpIpError::PDP_FAILED | TcpIpError::PDP_BROKEN => ResolveError::NoNetwork,
                 _ => ResolveError::NotFound,
@@ -130,6 +135,7 @@ impl Dns {
     }
 
     fn end(&mut self, result: Result<(), ResolveError>, now: u64) {
+        self.give_up_at = None;
         let until = now.saturating_add(KEEP_MS);
         self.state = State::Ended { result, until };
     }

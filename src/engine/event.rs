@@ -25,8 +25,8 @@ pub enum Event {
     /// The module does not answer and is being restarted: every socket has
     /// failed.
     Escalated,
-    /// The module does not answer `AT+CFUN=1,1` either: its reset pin should
-    /// be pulled now. A [`Port`](crate::Port) that can does so by itself.
+    /// The module does not answer `AT+CFUN=1,1` either, or has not answered
+    /// for 60 s since it was first asked: its reset pin should be pulled now. A [`Port`](crate::Port) that can does so by itself.
     ResetWanted,
     /// Nothing helped. The module is still asked now and then; if it answers
     /// one day, the set-up runs and [`Up`](Self::Up) follows.

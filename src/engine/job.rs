@@ -97,6 +97,9 @@ pub(super) struct Outstanding {
     pub(super) deadline: u64,
     /// When its last byte was transmitted.
     pub(super) since: u64,
+    /// A line came meanwhile that may be a damaged row of the answer: what
+    /// is not in the answer may have been lost on the line.
+    pub(super) blurred: bool,
 }
 
 /// Longest time for transmitting a command, in milliseconds: 384 bytes at
@@ -113,6 +116,7 @@ impl Outstanding {
             limit,
             deadline: now.saturating_add(TRANSMIT_MS),
             since: now,
+            blurred: false,
         }
     }
 
@@ -302,6 +306,7 @@ impl World<'_> {
                     slot.tx.clear();
                     slot.sock.id = Some(id);
                     slot.sock.opening = Opening::Running { since: now };
+                    slot.sock.first_open.get_or_insert(now);
                     slot.sock.watch(now, look_ms);
                 }
             }
@@ -387,6 +392,13 @@ impl World<'_> {
         }
     }
 
+    /// A line that is neither an answer nor a URC.
+    pub(super) fn unknown_line(&mut self, line: &[u8]) {
+        if let Some(outstanding) = &mut self.job {
+            outstanding.blurred |= !line.starts_with(b"+") || line.starts_with(b"+Q");
+        }
+    }
+
     pub(super) fn info(&mut self, line: &[u8], now: u64) {
         let Some(outstanding) = &mut self.job else {
             return;
@@ -400,12 +412,15 @@ impl World<'_> {
             }
             Job::Resync(probe) => {
                 let probe = *probe;
-                self.probe_info(probe, line);
+                if !self.probe_info(probe, line) {
+                    self.unknown_line(line);
+                }
             }
             Job::Counters { answer, .. } => *answer = SendCounters::parse(line),
             Job::AskState { id, answer, .. } => {
-                if let Some(row) = SocketRow::parse(line).filter(|row| row.id == *id) {
-                    *answer = Some(row.state);
+                match SocketRow::parse(line).filter(|row| row.id == *id) {
+                    Some(row) => *answer = Some(row.state),
+                    None => outstanding.blurred = true,
                 }
             }
             _ => {}
@@ -442,7 +457,13 @@ impl World<'_> {
 
     /// The outstanding command is answered.
     pub(super) fn finish(&mut self, code: ResultCode, now: u64) {
-        let Some(Outstanding { job, since, .. }) = self.job.take() else {
+        let Some(Outstanding {
+            job,
+            since,
+            blurred,
+            ..
+        }) = self.job.take()
+        else {
             return;
         };
         match job {
@@ -451,7 +472,7 @@ impl World<'_> {
             }
             Job::Restart => {}
             Job::Setup(step) => self.setup_finished(step, code, now),
-            Job::Resync(probe) => self.probe_answered(probe, code, now),
+            Job::Resync(probe) => self.probe_answered(probe, code, blurred, now),
             Job::Resolve => {
                 if code.is_error() {
                     self.dns.refused(code, now);
@@ -469,15 +490,17 @@ impl World<'_> {
             } => {
                 self.read(slot, announced, discard, code, now);
             }
-            Job::Counters { slot, answer, .. } => self.counted(slot, answer, now),
+            Job::Counters { slot, id, answer } => self.counted(slot, id, answer, now),
             Job::AskState {
                 slot,
                 id,
                 why,
                 answer,
             } => {
-                if code == ResultCode::Ok {
+                if code == ResultCode::Ok && (answer.is_some() || !blurred) {
                     self.state_told(slot, id, why, answer, now);
+                } else if code == ResultCode::Ok {
+                    self.ask_again(slot, now);
                 } else {
                     self.state_not_told(slot, id, why, now);
                 }

@@ -346,7 +346,8 @@ impl World<'_> {
                 self.counters.urcs = self.counters.urcs.wrapping_add(1);
                 return self.urc(urc, now);
             }
-            Token::Unknown(_) => {
+            Token::Unknown(line) => {
+                self.unknown_line(line);
                 self.counters.unknown_lines = self.counters.unknown_lines.wrapping_add(1);
             }
             Token::TooLong => {
@@ -368,9 +369,12 @@ impl World<'_> {
     /// Returns whether the outstanding command will not be answered any more.
     fn urc(&mut self, urc: Urc, now: u64) -> bool {
         match urc {
-            // What goes down will start again.
-            Urc::Ready | Urc::PoweredDown => {
+            Urc::Ready => {
                 self.restarted(now);
+                return true;
+            }
+            Urc::PoweredDown => {
+                self.powered_down(now);
                 return true;
             }
             Urc::ContextLost { context } => self.context_lost(context, now),

@@ -25,7 +25,7 @@ use super::{Engine, Event, World, job::Job};
 use crate::{
     error::{ConnectError, Failure},
     family::Family,
-    slot::Opening,
+    slot::{AskState, Opening},
     state::SocketState,
 };
 
@@ -63,6 +63,8 @@ pub(super) struct Recovery {
     rows: [Option<ModuleState>; Family::MAX_SOCKETS],
     /// The number that the last command has told.
     told: Option<u32>,
+    /// It began without a sign of damage.
+    suspicion: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,15 +120,19 @@ impl Canary {
         canary
     }
 
-    /// A value other than the one before.
-    fn draw(&mut self) {
+    /// A value other than the one before, 1400 to 1460.
+    pub(super) fn draw(&mut self) {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 17;
         self.random ^= self.random << 5;
         let drawn = u16::try_from(self.random % CANARY_COUNT).unwrap_or(0);
         let mut value = CANARY_MIN.saturating_add(drawn);
         if value == self.next {
-            value ^= 1;
+            value = if value > CANARY_MIN {
+                value - 1
+            } else {
+                value + 1
+            };
         }
         self.next = value;
     }
@@ -305,7 +311,11 @@ impl World<'_> {
     }
 
     fn lose_job(&mut self, lost: Option<Job>, phase: Phase, owed: u16) {
-        self.events.push(Event::LineLost);
+        // A mere suspicion is nothing to tell of.
+        let suspicion = phase == Phase::Ask(Probe::ReadCanary);
+        if !suspicion {
+            self.events.push(Event::LineLost);
+        }
         self.recovery = Some(Recovery {
             lost,
             phase,
@@ -316,6 +326,7 @@ impl World<'_> {
             tries: 0,
             rows: Default::default(),
             told: None,
+            suspicion,
         });
     }
 
@@ -327,6 +338,10 @@ impl World<'_> {
 
     /// The answer has not the form it must have: bytes were lost or doubled.
     pub(super) fn answer_broken(&mut self, now: u64) {
+        if self.escalates() {
+            self.job = None;
+            return self.escalation_answered(now);
+        }
         let job = self.job.take().map(|outstanding| outstanding.job);
         if let Some(Job::Read { slot, .. }) = job {
             self.fail(slot, Failure::LineDamaged);
@@ -343,6 +358,10 @@ impl World<'_> {
     /// something else than was sent.
     pub(super) fn echo_garbled(&mut self, now: u64) {
         self.send_spoilt();
+        if self.escalates() {
+            self.job = None;
+            return self.escalation_answered(now);
+        }
         let most = self.config.family.send_max;
         let silence = self.silence(now);
         let job = self.job.as_ref().map(|outstanding| outstanding.job);
@@ -439,37 +458,47 @@ impl World<'_> {
             .is_some_and(|recovery| recovery.tries >= TRIES_MS.len())
     }
 
-    pub(super) fn probe_info(&mut self, probe: Probe, line: &[u8]) {
+    /// Returns whether the line is a row of the answer.
+    pub(super) fn probe_info(&mut self, probe: Probe, line: &[u8]) -> bool {
         let context = self.config.context;
         let Some(recovery) = &mut self.recovery else {
-            return;
+            return false;
         };
-        match probe {
+        recovery.told = match probe {
             Probe::ReadCanary | Probe::WriteCanary | Probe::CheckCanary => {
                 let value = SettingValue::parse(line, Setting::TransparentPacketSize);
-                recovery.told = value.map(|value| u32::from(value.0));
+                value.map(|value| u32::from(value.0))
             }
             Probe::Rows => {
-                if let Some(row) = SocketRow::parse(line)
+                let row = SocketRow::parse(line);
+                if let Some(row) = row
                     && let Some(place) = recovery.rows.get_mut(usize::from(row.id))
                 {
                     *place = Some(row.state);
                 }
+                return row.is_some();
             }
-            Probe::Received(_) => recovery.told = ReadCounters::parse(line).map(|c| c.read),
-            Probe::Sent(_) => recovery.told = SendCounters::parse(line).map(|c| c.total),
+            Probe::Received(_) => ReadCounters::parse(line).map(|c| c.read),
+            Probe::Sent(_) => SendCounters::parse(line).map(|c| c.total),
             Probe::Context => {
-                if ActiveContext::parse(line)
-                    .is_some_and(|row| row.context == context && row.active)
-                {
+                let row = ActiveContext::parse(line);
+                if row.is_some_and(|row| row.context == context && row.active) {
                     recovery.told = Some(1);
                 }
+                return row.is_some();
             }
-        }
+        };
+        recovery.told.is_some()
     }
 
     /// A command of the resynchronisation is answered.
-    pub(super) fn probe_answered(&mut self, probe: Probe, code: ResultCode, now: u64) {
+    pub(super) fn probe_answered(
+        &mut self,
+        probe: Probe,
+        code: ResultCode,
+        blurred: bool,
+        now: u64,
+    ) {
         let Some(recovery) = &mut self.recovery else {
             return;
         };
@@ -495,7 +524,7 @@ impl World<'_> {
                 }
                 Some(Probe::Rows)
             }
-            Probe::Rows if ok => {
+            Probe::Rows if ok && !blurred => {
                 recovery.untrusted = false;
                 self.compare_rows(now);
                 self.next_count(0)
@@ -508,11 +537,16 @@ impl World<'_> {
                 self.compare_sent(slot, ok.then_some(told).flatten());
                 self.next_count(slot + 1)
             }
-            Probe::Context => {
+            Probe::Context if ok && (told.is_some() || !blurred) => {
                 if told.is_none() {
                     self.context_lost(self.config.context, now);
                 }
                 return self.recovered(now);
+            }
+            Probe::WriteCanary => {
+                // Refused: another value.
+                self.canary.draw();
+                None
             }
             _ => None,
         };
@@ -564,6 +598,7 @@ impl World<'_> {
             return;
         };
         sock.data_ready = true;
+        let close_answered = sock.ask_state == Some(AskState::Closed);
         if sock.state != SocketState::FinWait2 {
             sock.ask_state = None;
         }
@@ -590,9 +625,10 @@ impl World<'_> {
             (None, SocketState::Closing | SocketState::LastAck) => {
                 self.closed(slot, id, SocketState::Closed, now);
             }
-            (None, _) => {
-                self.fail(slot, Failure::Reset);
-                self.ids.free(id);
+            (None, _) => self.fail(slot, Failure::Reset),
+            // Our close was answered: the module waits for the peer's FIN.
+            (Some(_), SocketState::FinWait1) if close_answered => {
+                sock.ask_state = Some(AskState::Closed);
             }
             // Our close did not reach the module: it is sent again.
             (
@@ -602,8 +638,13 @@ impl World<'_> {
                 sock.state = SocketState::CloseWait;
                 sock.peer_closed = true;
             }
-            (Some(ModuleState::Connected | ModuleState::Listening), SocketState::FinWait1) => {
+            (
+                Some(ModuleState::Connected | ModuleState::Listening),
+                SocketState::FinWait1 | SocketState::Closing | SocketState::LastAck,
+            ) => {
+                // A `closed` before was not for this connection.
                 sock.state = SocketState::Established;
+                sock.peer_closed = false;
             }
             (Some(ModuleState::Closing), SocketState::Established) => self.peer_closed(id),
             (Some(ModuleState::Initial | ModuleState::Opening), _) => {
@@ -668,7 +709,12 @@ impl World<'_> {
 
     /// The line works again.
     fn recovered(&mut self, now: u64) {
-        let lost = self.recovery.take().and_then(|recovery| recovery.lost);
+        let Some(Recovery {
+            lost, suspicion, ..
+        }) = self.recovery.take()
+        else {
+            return;
+        };
         if let Some(slot) = lost.and_then(|job| job.slot()) {
             self.job_ended(slot);
         }
@@ -677,6 +723,8 @@ impl World<'_> {
             Some(Job::Setup(step)) => self.setup_again(step),
             _ => {}
         }
-        self.events.push(Event::LineRestored);
+        if !suspicion {
+            self.events.push(Event::LineRestored);
+        }
     }
 }

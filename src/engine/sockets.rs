@@ -45,6 +45,8 @@ impl<'a> Engine<'a> {
     pub fn connect(&mut self, handle: Handle, remote: SocketAddr) -> Result<(), ConnectError> {
         let up = self.world.network.is_up();
         let lost = self.world.fault.is_some();
+        let index = usize::from(handle.index);
+        let busy = self.world.job.as_ref().and_then(|job| job.job.slot()) == Some(index);
         let Slot { rx, tx, sock, .. } = self.slot(handle).ok_or(ConnectError::BadHandle)?;
         if remote.port() == 0 || remote.ip().is_unspecified() {
             return Err(ConnectError::InvalidAddress);
@@ -71,7 +73,10 @@ impl<'a> Engine<'a> {
         }
         // What an earlier connection left unread is not the new one's.
         rx.clear();
-        tx.clear();
+        if !busy {
+            // A payload once begun is finished with the real bytes.
+            tx.clear();
+        }
         *sock = Sock {
             used: true,
             opening: Opening::Wanted,
@@ -131,7 +136,9 @@ impl<'a> Engine<'a> {
     /// `WouldBlock` if the ring is full or the socket still connects.
     pub fn send(&mut self, handle: Handle, data: &[u8]) -> nb::Result<usize, SendError> {
         let slot = self.slot(handle).ok_or(SendError::BadHandle)?;
-        slot.sock.sendable()?;
+        let sendable = slot.sock.sendable();
+        slot.sock.loss_told |= matches!(sendable, Err(nb::Error::Other(SendError::Failed(_))));
+        sendable?;
         let taken = slot.tx.push(data);
         if taken > 0 {
             slot.sock.acked = false;
@@ -150,6 +157,7 @@ impl<'a> Engine<'a> {
     pub fn flushed(&mut self, handle: Handle) -> nb::Result<(), SendError> {
         let slot = self.slot(handle).ok_or(SendError::BadHandle)?;
         let (failure, unsent) = (slot.sock.failure, slot.sock.unsent);
+        slot.sock.loss_told |= failure.is_some() || unsent;
         match failure {
             Some(failure) => Err(SendError::Failed(failure).into()),
             None if unsent => Err(SendError::Failed(Failure::Reset).into()),
@@ -179,6 +187,7 @@ impl<'a> Engine<'a> {
         let sock = &mut slot.sock;
         if let Some(failure) = sock.failure.filter(|_| !sock.failure_seen) {
             sock.failure_seen = true;
+            sock.loss_told = true;
             return Err(RecvError::Failed(failure).into());
         }
         match sock.opening {
@@ -229,6 +238,19 @@ impl<'a> Engine<'a> {
     /// and the peer sees a reset.
     pub fn abort(&mut self, now: u64, handle: Handle) {
         self.let_go(now, handle, true);
+    }
+
+    /// Bytes that were taken and will never arrive, if the caller does not
+    /// know of it yet.
+    pub(crate) fn untold_loss(&mut self, handle: Handle) -> Result<(), SendError> {
+        let sock = match self.slot(handle) {
+            Some(slot) => &slot.sock,
+            None => return Ok(()),
+        };
+        if sock.unsent && !sock.loss_told {
+            return Err(SendError::Failed(sock.failure.unwrap_or(Failure::Reset)));
+        }
+        Ok(())
     }
 
     /// Starts what [`release`](Self::release) does and keeps the handle.

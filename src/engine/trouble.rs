@@ -41,7 +41,8 @@ pub(super) enum Escalation {
     Boot { until: u64 },
     /// The reset pin was asked for; waits until then.
     Pin { until: u64 },
-    /// Nothing helped.
+    /// Nothing helped, or the module was switched off: it is asked now and
+    /// then.
     Lost,
 }
 
@@ -122,11 +123,19 @@ impl Engine<'_> {
         world.ids.free_all();
         world.context_anew();
         world.events.push(Event::Escalated);
-        world.escalation = Some(Escalation::Deactivate);
+        // One that runs is not begun again.
+        world.escalation.get_or_insert(Escalation::Deactivate);
     }
 }
 
 impl World<'_> {
+    /// Whether a command of the escalation is outstanding.
+    pub(super) fn escalates(&self) -> bool {
+        let commands = [Escalation::Deactivate, Escalation::Restart];
+        self.escalation
+            .is_some_and(|escalation| commands.contains(&escalation))
+    }
+
     /// The next command of the escalation, if one is due.
     pub(super) fn escalation_job(&mut self, now: u64) -> Option<(Job, u32)> {
         match self.escalation? {
@@ -195,7 +204,7 @@ impl World<'_> {
     /// come.
     pub(super) fn restarted(&mut self, now: u64) {
         let asked = self.job.take().is_some();
-        self.recovery = None;
+        let recovering = self.recovery.take().is_some();
         self.fail_all(Failure::Restarted, now);
         self.ids.free_all();
         self.setup_anew(asked);
@@ -207,11 +216,19 @@ impl World<'_> {
                 until: now.saturating_add(BOOT_MS),
             });
         }
-        if self.was_up {
+        if self.was_up || recovering {
             self.events.push(Event::ModuleRestarted);
             self.held = self.config.policy == Policy::Report;
         }
         self.was_up = false;
+    }
+
+    /// The module was switched off, or sleeps: its sockets are gone. It is
+    /// asked now and then, and its reset pin left alone.
+    pub(super) fn powered_down(&mut self, now: u64) {
+        self.restarted(now);
+        self.escalation = Some(Escalation::Lost);
+        self.attention_again(now, true);
     }
 
     /// The network dropped the context.
@@ -260,6 +277,7 @@ impl World<'_> {
         if !sock.used {
             return;
         }
+        sock.unsent |= sock.connected && (!entry.tx.is_empty() || sock.unverified);
         if let Some(id) = sock.id.take() {
             self.ids.discard(id);
         }

@@ -129,8 +129,7 @@ impl World<'_> {
             return Some(Job::Open { slot, id });
         }
         let id = sock.id?;
-        let flush = sock.flush_wanted && sock.unverified && entry.tx.is_empty();
-        if sock.in_doubt.is_some() || flush && sock.state == SocketState::Established {
+        if sock.in_doubt.is_some() {
             return Some(Job::Counters {
                 slot,
                 id,
@@ -142,6 +141,14 @@ impl World<'_> {
                 slot,
                 id,
                 why,
+                answer: None,
+            });
+        }
+        let flush = sock.flush_wanted && sock.unverified && entry.tx.is_empty();
+        if flush && !sock.close_wanted && sock.state == SocketState::Established {
+            return Some(Job::Counters {
+                slot,
+                id,
                 answer: None,
             });
         }

@@ -219,7 +219,7 @@ fn positions(direction: Direction, stride: u64) -> Vec<u64> {
         (LEN - 1_000..LEN).contains(&payload),
         "{payload} bytes of payload"
     );
-    let wanted = |position: &u64| !inside[*position as usize] || position % stride == 0;
+    let wanted = |position: &u64| !inside[*position as usize] || position.is_multiple_of(stride);
     (first..clean.ends[at]).filter(wanted).collect()
 }
 

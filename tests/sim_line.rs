@@ -290,3 +290,37 @@ fn a_stall_to_the_host() {
 fn a_stall_to_the_module() {
     at_every_position(Direction::ToModule, 401, stalls);
 }
+
+/// What is left over of a block whose bytes were doubled stands before the
+/// next command, and its echo shows it: but for a LF, which modules swallow.
+/// That one case is a documented limit.
+#[test]
+fn a_doubled_byte_is_noticed_whatever_the_block_ends_with_but_a_line_feed() {
+    let mut silent = Vec::new();
+    for last in 0..=u8::MAX {
+        let mut block = *b"0123456789abcdef.";
+        block[16] = last;
+        let port = SimPort::new(Config::default());
+        let record = Record::new();
+        port.sim
+            .borrow_mut()
+            .serve(ECHO.parse().unwrap(), record.of(|| quectel_sim::Sink));
+        let told = on_stack(&port, 1, |stack| {
+            let fault = "double:payload:3".parse().unwrap();
+            port.sim.borrow_mut().add_fault(fault);
+            let mut socket = tcp(stack);
+            socket.connect(ECHO.parse::<SocketAddr>().unwrap()).unwrap();
+            let outcome = socket.sendall(&block);
+            let closed = socket.close();
+            outcome.is_err() || closed.is_err()
+        });
+        if !told {
+            assert!(
+                record.data(0).starts_with(b"012334"),
+                "no fault before {last}"
+            );
+            silent.push(last);
+        }
+    }
+    assert_eq!(silent, [b'\n']);
+}

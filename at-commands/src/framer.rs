@@ -201,8 +201,10 @@ pub struct Framer {
     echo_due: bool,
     /// The last byte was a CR where a line could begin.
     bare_cr: bool,
-    /// Such a CR had no LF behind it.
+    /// Such a CR had no LF behind it, or a blank stood where none is sent.
     stray: bool,
+    /// The blank of a prompt may yet come.
+    blank_due: bool,
     state: State,
     expect: Option<Expect>,
     /// Most bytes that a counted payload may have.
@@ -223,6 +225,7 @@ impl Framer {
             echo_due: false,
             bare_cr: false,
             stray: false,
+            blank_due: false,
             state: State::Line,
             expect: None,
             most: 0,
@@ -298,6 +301,7 @@ impl Framer {
         let half = self.state == State::HalfPrompt;
         if half {
             self.state = State::Prompted;
+            self.blank_due = true;
         }
         half
     }
@@ -392,8 +396,11 @@ impl Framer {
             self.bare_cr = byte == b'\r';
             // Blank lines, and the blank of the prompt.
             if byte.is_ascii_whitespace() {
-                // Before an echo there is none but what was left over.
-                self.stray |= self.echo_due && !matches!(byte, b'\r' | b'\n');
+                // A line begins with a blank only if one was left over, or if
+                // the prompt's own is late.
+                let blank = !matches!(byte, b'\r' | b'\n');
+                let late = blank && core::mem::take(&mut self.blank_due);
+                self.stray |= blank && !late;
                 return None;
             }
             // The rest of an echo that a URC has cut, or an echo from its

@@ -11,6 +11,7 @@
 //! the other.
 
 mod answers;
+mod audit;
 mod dns;
 mod event;
 mod ids;

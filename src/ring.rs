@@ -102,6 +102,26 @@ impl<'a> Ring<'a> {
         self.memory.get(start..end).unwrap_or_default()
     }
 
+    /// How many of the first `n` readable bytes stand behind the last one
+    /// that is not `byte`.
+    pub(crate) fn run_at_end(&self, n: usize, byte: u8) -> usize {
+        let mut run = 0;
+        let mut at = 0;
+        while at < n
+            && let chunk @ [_, ..] = self.chunk(at)
+        {
+            let chunk = chunk.get(..n - at).unwrap_or(chunk);
+            let tail = chunk.iter().rev().take_while(|b| **b == byte).count();
+            run = if tail == chunk.len() {
+                run + tail
+            } else {
+                tail
+            };
+            at += chunk.len();
+        }
+        run
+    }
+
     /// Copies behind all present bytes; the caller counts them.
     fn write(&mut self, bytes: &[u8]) -> usize {
         let n = bytes.len().min(self.free());
@@ -180,6 +200,21 @@ mod tests {
                 assert_eq!(ring.len() + ring.free(), capacity);
             }
             assert!(moved > 20, "capacity {capacity} moved {moved} bytes");
+        }
+    }
+
+    #[test]
+    fn a_run_at_the_end_is_counted_across_the_end_of_the_memory() {
+        for start in 0..8 {
+            let mut memory = [0; 8];
+            let mut ring = Ring::new(&mut memory);
+            ring.push(&[0; 8][..start]);
+            ring.consume(start);
+            ring.push(b"\nab\n\n\nc");
+            let runs = [0, 1, 0, 0, 1, 2, 3, 0];
+            for (n, run) in runs.into_iter().enumerate() {
+                assert_eq!(ring.run_at_end(n, b'\n'), run, "{start} {n}");
+            }
         }
     }
 

@@ -336,3 +336,66 @@ fn a_garbled_echo_of_another_command() {
     let again = d.sleep();
     assert_eq!(again, "AT+QIDNSGIP=1,\\\"a.test\\\"\\r");
 }
+
+/// Modules swallow a line feed without an echo, so one that is left over
+/// from a block with a doubled byte would go unnoticed: no block ends with
+/// one, and those that would go in a command of their own.
+#[test]
+fn line_feeds_at_the_end_of_a_block() {
+    echoing!(d, 1);
+    let socket = d.socket(0);
+    d.engine.send(socket, b"GET\r\n\r\n\n").unwrap();
+    d.host("AT+QISEND=0,6\r").module(PROMPT).host("GET\r\n\r");
+    d.module(SEND_OK);
+    d.host("AT+QISENDEX=0,\"0A0A\"\r").module(SEND_OK);
+    d.flush(socket, 0, 8);
+    d.quiet(1_000);
+    assert_eq!(d.events(), []);
+}
+
+#[test]
+fn line_feeds_that_the_module_has_no_room_for() {
+    echoing!(d, 1);
+    let socket = d.socket(0);
+    d.engine.send(socket, b"\n\n\n").unwrap();
+    d.host("AT+QISENDEX=0,\"0A0A0A\"\r");
+    d.module("\r\nSEND FAIL\r\n").silent().after(1_000);
+    d.host("AT+QISENDEX=0,\"0A0A0A\"\r").module(SEND_OK);
+    d.flush(socket, 0, 3);
+    assert_eq!(d.events(), []);
+}
+
+/// At most so many as fit the command.
+#[test]
+fn many_line_feeds() {
+    echoing!(d, 1);
+    let socket = d.socket(0);
+    d.engine.send(socket, &[b'\n'; 200]).unwrap();
+    for n in [180, 20] {
+        let line = format!("AT+QISENDEX=0,\"{}\"\r", "0A".repeat(n));
+        d.host(&line).module(SEND_OK);
+    }
+    d.flush(socket, 0, 200);
+}
+
+/// What the module has taken may not be what was sent: only if it has taken
+/// nothing the socket goes on.
+#[test]
+fn a_garbled_echo_of_line_feeds() {
+    for (taken, lives) in [(0, true), (2, false)] {
+        echoing!(d, 1);
+        let socket = d.socket(0);
+        d.engine.send(socket, b"\n\n").unwrap();
+        d.sends("AT+QISENDEX=0,\"0A0A\"\r");
+        d.module("AT+QISENDEX=0,\"0B0A\"\r").module(SEND_OK);
+        d.resync(300..=3_500).audit(&[connected(0, 0, taken)]);
+        assert_eq!(d.events(), [Event::LineLost, Event::LineRestored]);
+        if lives {
+            d.host("AT+QIRD=0,1500\r").module(NO_DATA);
+            d.host("AT+QISENDEX=0,\"0A0A\"\r").module(SEND_OK);
+            d.flush(socket, 0, 2);
+        } else {
+            damaged(&mut d, socket);
+        }
+    }
+}

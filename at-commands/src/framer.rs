@@ -63,6 +63,8 @@ pub enum Body {
     Lines,
     /// A `> ` prompt, then our payload, then `SEND OK` or `SEND FAIL`.
     Prompt,
+    /// Nothing before `SEND OK` or `SEND FAIL`.
+    SendResult,
     /// A header `<prefix> <n>`, then n bytes, then a trailer with `OK`.
     Counted,
 }
@@ -556,6 +558,7 @@ impl Framer {
                 // `OK` comes behind the prompt or the header, or it is the
                 // late answer to something else.
                 (Body::Prompt | Body::Counted, _) => code.is_error(),
+                (Body::SendResult, _) => sends || code.is_error(),
                 (Body::Lines, _) => !sends,
             };
             if !fits {

@@ -16,6 +16,9 @@ use crate::{
 
 /// Most bytes of one `AT+QISEND`.
 pub const SEND_MAX: usize = 1460;
+/// Most bytes of one `AT+QISENDEX`, so that the command fits
+/// [`LONGEST`](crate::LONGEST). Modules take 512.
+pub const SEND_HEX_MAX: usize = 180;
 /// Most bytes of one `AT+QIRD`.
 pub const READ_MAX: usize = 1500;
 /// How long the `+QIOPEN` URC can take, in milliseconds.
@@ -48,6 +51,35 @@ impl Serialize for QuotedAddress {
         // An IPv6 text that did not fit would come out empty and be refused
         // by the module; 48 is enough for every address.
         let _ = write!(text, "{}", self.0);
+        serializer.serialize_str(&text)
+    }
+}
+
+/// Bytes as a quoted argument of hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hex<'a>(&'a [u8]);
+
+impl<'a> Hex<'a> {
+    /// `None` for no bytes, or more than [`SEND_HEX_MAX`].
+    pub const fn new(bytes: &'a [u8]) -> Option<Self> {
+        match bytes.len() {
+            1..=SEND_HEX_MAX => Some(Self(bytes)),
+            _ => None,
+        }
+    }
+}
+
+impl Serialize for Hex<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+        let mut text = heapless::String::<{ 2 * SEND_HEX_MAX }>::new();
+        for byte in self.0 {
+            for digit in [byte >> 4, byte & 15] {
+                let digit = DIGITS.get(usize::from(digit)).copied().unwrap_or(b'0');
+                // `new` has checked that it fits.
+                let _ = text.push(char::from(digit));
+            }
+        }
         serializer.serialize_str(&text)
     }
 }
@@ -278,6 +310,14 @@ commands! {
         id: u8 = 0,
         /// Bytes to come, 1 to 1460.
         len: u16 = 1,
+    };
+    /// `AT+QISENDEX=<id>,"<hex>"`: as `AT+QISEND`, with the payload in the
+    /// command line instead of behind a prompt.
+    "+QISENDEX", 120_000 ms, Expect { body: Body::SendResult, ..Expect::CODE }, NoResponse [nothing] => struct SendHex<'a> {
+        /// Connect id.
+        id: u8 = 0,
+        /// The payload.
+        data: Hex<'a> = 1,
     };
     /// `AT+QISEND=<id>,0`: the counters of sent bytes.
     "+QISEND", 300 ms, Expect::lines("+QISEND:"), SendCounters [counters] => struct GetSendCounters {

@@ -23,8 +23,8 @@ use quectel_at_commands::{
     },
     sim::GetSimState,
     tcp::{
-        AccessMode, Close, GetReadCounters, GetSendCounters, GetSocket, GetSockets, Open,
-        QuotedAddress, ReadData, Send, Service,
+        AccessMode, Close, GetReadCounters, GetSendCounters, GetSocket, GetSockets, Hex, Open,
+        QuotedAddress, ReadData, SEND_HEX_MAX, Send, SendHex, Service,
     },
     text::{Apn, Credential, HostName},
 };
@@ -176,6 +176,14 @@ fn every_command_at_its_largest() {
                 len: 65535,
             },
             "AT+QISEND=255,65535\r",
+            120_000,
+        )
+        .is(
+            &SendHex {
+                id: 255,
+                data: Hex::new(&[0xA5; SEND_HEX_MAX]).expect("a block"),
+            },
+            &format!("AT+QISENDEX=255,\"{}\"\r", "A5".repeat(SEND_HEX_MAX)),
             120_000,
         )
         .is(

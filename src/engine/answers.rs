@@ -190,7 +190,10 @@ impl World<'_> {
         let lost = self.recovery.as_ref().and_then(|recovery| recovery.lost);
         let mut jobs = job.into_iter().chain(lost);
         let sending = jobs.any(|job| {
-            let of_send = matches!(job, Job::Send { .. } | Job::Counters { .. });
+            let of_send = matches!(
+                job,
+                Job::Send { .. } | Job::SendHex { .. } | Job::Counters { .. }
+            );
             job.slot() == Some(slot) && of_send
         });
         let Some(entry) = self.slots.get_mut(slot) else {

@@ -36,6 +36,8 @@ pub(super) enum Job {
         /// Bytes of the payload already transmitted; `None` before the prompt.
         sent: Option<u16>,
     },
+    /// `AT+QISENDEX`: the same, with the payload in the command.
+    SendHex { slot: usize, id: u8, len: u16 },
     /// `AT+QIRD`
     Read {
         slot: usize,
@@ -75,6 +77,7 @@ impl Job {
         match *self {
             Self::Open { slot, .. }
             | Self::Send { slot, .. }
+            | Self::SendHex { slot, .. }
             | Self::Read { slot, .. }
             | Self::Counters { slot, .. }
             | Self::AskState { slot, .. }
@@ -222,6 +225,12 @@ impl Engine<'_> {
                 .and_then(|slot| slot.sock.remote)
                 .and_then(|to| wire.command(echo, &tcp::Open::tcp(config.context, id, to, 0), 0)),
             Job::Send { id, len, .. } => wire.command(echo, &tcp::Send { id, len }, 0),
+            Job::SendHex { slot, id, len } => world
+                .slots
+                .get(slot)
+                .and_then(|slot| slot.tx.chunk(0).get(..usize::from(len)))
+                .and_then(tcp::Hex::new)
+                .and_then(|data| wire.command(echo, &tcp::SendHex { id, data }, 0)),
             Job::Read { id, len, .. } => {
                 wire.command(echo, &tcp::ReadData { id, len }, usize::from(len))
             }
@@ -482,6 +491,7 @@ impl World<'_> {
             Job::Send {
                 slot, len, sent, ..
             } => self.sent(slot, len, sent, code, since, now),
+            Job::SendHex { slot, len, .. } => self.sent(slot, len, Some(len), code, since, now),
             Job::Read {
                 slot,
                 announced,

@@ -284,6 +284,12 @@ impl World<'_> {
                 self.lose_job(Some(job), self.quiet(now), 0);
                 self.distrust();
             }
+            // What was taken may not be what was sent: the counters must
+            // say that nothing was.
+            Job::SendHex { .. } => {
+                self.job = None;
+                self.lose_job(None, self.quiet(now), 0);
+            }
             _ => {
                 self.job = None;
                 self.lose_job(Some(job), self.quiet(now), 0);
@@ -376,6 +382,7 @@ impl World<'_> {
         match job {
             // It may wait for any number of bytes, for any connection.
             Some(Job::Send { .. } | Job::Counters { .. }) => self.lose_job(job, silence, most),
+            Some(Job::SendHex { .. }) => self.lose_job(None, self.quiet(now), 0),
             _ => {
                 self.lose_job(job, self.quiet(now), 0);
                 if let Some(Job::Read { .. }) = job {

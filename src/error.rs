@@ -24,6 +24,12 @@ pub mod errno {
     pub const EMFILE: i32 = 24;
     /// The peer takes no more data
     pub const EPIPE: i32 = 32;
+    /// No destination address
+    pub const EDESTADDRREQ: i32 = 89;
+    /// Datagram too long
+    pub const EMSGSIZE: i32 = 90;
+    /// No such option
+    pub const ENOPROTOOPT: i32 = 92;
     /// Type not supported
     pub const EPROTONOSUPPORT: i32 = 93;
     /// Type not supported
@@ -34,6 +40,8 @@ pub mod errno {
     pub const EAFNOSUPPORT: i32 = 97;
     /// Local port in use
     pub const EADDRINUSE: i32 = 98;
+    /// Not an address of this module
+    pub const EADDRNOTAVAIL: i32 = 99;
     /// The PDP context was lost
     pub const ECONNABORTED: i32 = 103;
     /// Reset by the peer, or the module restarted
@@ -103,6 +111,7 @@ macro_rules! error_traits {
 error_traits!(
     Failure,
     OpenError,
+    AcceptError,
     ConnectError,
     SendError,
     RecvError,
@@ -194,6 +203,16 @@ pub enum ConnectError {
     AddressInUse,
     /// Port 0, or an unspecified address.
     InvalidAddress,
+    /// An IPv6 address on a context without IPv6, or the other way round.
+    AddressFamily,
+    /// An address that is not the module's own, to be bound to.
+    AddressNotAvailable,
+    /// Bound already, or not in a state to be bound or to listen.
+    AlreadyBound,
+    /// The kind of socket does not do this.
+    NotSupported,
+    /// The module does not take the keep-alive setting.
+    KeepAlive,
     /// The socket is being closed.
     Closing,
     /// The module gave another result code.
@@ -242,6 +261,27 @@ impl ConnectError {
                 ErrorKind::InvalidInput,
                 "the remote address or port is 0",
             ),
+            Self::AddressFamily => (
+                errno::EAFNOSUPPORT,
+                ErrorKind::InvalidInput,
+                "the PDP context does not have this address family",
+            ),
+            Self::AddressNotAvailable => (
+                errno::EADDRNOTAVAIL,
+                ErrorKind::AddrNotAvailable,
+                "not an address of the module",
+            ),
+            Self::AlreadyBound => (
+                errno::EINVAL,
+                ErrorKind::InvalidInput,
+                "the socket is bound or in use already",
+            ),
+            Self::NotSupported => NOT_SUPPORTED,
+            Self::KeepAlive => (
+                errno::ENOPROTOOPT,
+                ErrorKind::Unsupported,
+                "the module does not take the keep-alive setting",
+            ),
             Self::Closing => (
                 errno::EALREADY,
                 ErrorKind::Other,
@@ -263,6 +303,41 @@ const NOT_CONNECTED: About = (
     "the socket is not connected",
 );
 
+const NOT_SUPPORTED: About = (
+    errno::EOPNOTSUPP,
+    ErrorKind::Unsupported,
+    "this kind of socket does not do that",
+);
+
+/// Why no connection was accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum AcceptError {
+    /// The handle's socket is closed.
+    BadHandle,
+    /// `listen` was not called, or has failed.
+    NotListening,
+    /// Every slot is in use; the connection goes on waiting.
+    NoSlot,
+    /// The listener broke.
+    Failed(Failure),
+}
+
+impl AcceptError {
+    const fn about(self) -> About {
+        match self {
+            Self::BadHandle => BAD_HANDLE,
+            Self::NotListening => (
+                errno::EINVAL,
+                ErrorKind::InvalidInput,
+                "the socket does not listen",
+            ),
+            Self::NoSlot => OpenError::NoSlot.about(),
+            Self::Failed(failure) => failure.about(),
+        }
+    }
+}
+
 /// Why data was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -273,6 +348,20 @@ pub enum SendError {
     NotConnected,
     /// The peer has closed, or `shutdown` was called.
     Closed,
+    /// A datagram longer than the module or the transmit ring takes.
+    TooLong,
+    /// A datagram without an address, on a socket that is not connected.
+    NoDestination,
+    /// An address other than the peer's, on a socket that is connected.
+    AlreadyConnected,
+    /// Port 0, or an unspecified address.
+    InvalidAddress,
+    /// An IPv6 address on a context without IPv6, or the other way round.
+    AddressFamily,
+    /// A datagram of no bytes: modules do not have them.
+    NotSupported,
+    /// The socket could not be opened.
+    Open(ConnectError),
     /// The connection broke; bytes taken before may not have arrived.
     Failed(Failure),
 }
@@ -287,6 +376,21 @@ impl SendError {
                 ErrorKind::BrokenPipe,
                 "the connection takes no more data",
             ),
+            Self::TooLong => (
+                errno::EMSGSIZE,
+                ErrorKind::InvalidInput,
+                "the datagram is too long",
+            ),
+            Self::NoDestination => (
+                errno::EDESTADDRREQ,
+                ErrorKind::InvalidInput,
+                "the datagram has no address",
+            ),
+            Self::AlreadyConnected => ConnectError::AlreadyConnected.about(),
+            Self::InvalidAddress => ConnectError::InvalidAddress.about(),
+            Self::AddressFamily => ConnectError::AddressFamily.about(),
+            Self::NotSupported => NOT_SUPPORTED,
+            Self::Open(error) => error.about(),
             Self::Failed(failure) => failure.about(),
         }
     }
@@ -300,6 +404,10 @@ pub enum RecvError {
     BadHandle,
     /// Never connected, or not yet.
     NotConnected,
+    /// A socket of bytes has no datagrams.
+    NotSupported,
+    /// The socket could not be opened.
+    Open(ConnectError),
     /// The connection broke. Reported once, after everything that had
     /// arrived was delivered; later calls see the end of the data.
     Failed(Failure),
@@ -310,6 +418,8 @@ impl RecvError {
         match self {
             Self::BadHandle => BAD_HANDLE,
             Self::NotConnected => NOT_CONNECTED,
+            Self::NotSupported => NOT_SUPPORTED,
+            Self::Open(error) => error.about(),
             Self::Failed(failure) => failure.about(),
         }
     }

@@ -30,6 +30,9 @@ pub struct Family {
     pub close_s: u16,
     /// The same while others are, since it blocks them too.
     pub close_shared_s: u16,
+    /// A minute of keep-alive, in the unit that the family counts in: 1 where
+    /// that is minutes, 60 where it is seconds.
+    pub keep_alive_minute: u16,
     /// How long TIME_WAIT is reported, in milliseconds: 2 MSL of the stack
     /// inside the module.
     pub time_wait_ms: u32,
@@ -54,6 +57,7 @@ impl Family {
         stall_ms: 20_000,
         close_s: 10,
         close_shared_s: 2,
+        keep_alive_minute: 1,
         time_wait_ms: 120_000,
     };
 

@@ -43,6 +43,7 @@ pub struct Readme;
 
 mod check_net;
 mod config;
+mod datagram;
 mod engine;
 mod error;
 mod family;
@@ -54,8 +55,13 @@ mod state;
 
 pub use check_net::CheckNetwork;
 pub use config::{Config, Policy};
-pub use engine::{Addresses, Counters, Engine, Event, Fault, ModuleInfo, Network, SLOTS};
-pub use error::{ConnectError, Failure, OpenError, RecvError, ResolveError, SendError, errno};
+pub use datagram::DATAGRAM_HEADER;
+pub use engine::{
+    Addresses, Counters, Engine, Event, Fault, ModuleInfo, Network, Readiness, Received, SLOTS,
+};
+pub use error::{
+    AcceptError, ConnectError, Failure, OpenError, RecvError, ResolveError, SendError, errno,
+};
 pub use family::Family;
 pub use quectel_at_commands::{
     TcpIpError,

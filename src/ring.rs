@@ -74,8 +74,13 @@ impl<'a> Ring<'a> {
 
     /// Copies from the front into `into` without taking; returns how much.
     pub(crate) fn peek(&self, into: &mut [u8]) -> usize {
+        self.peek_at(0, into)
+    }
+
+    /// The same from `offset` on.
+    pub(crate) fn peek_at(&self, offset: usize, into: &mut [u8]) -> usize {
         let mut copied = 0;
-        while let chunk @ [_, ..] = self.chunk(copied) {
+        while let chunk @ [_, ..] = self.chunk(offset.saturating_add(copied)) {
             let Some(room) = into.get_mut(copied..).filter(|room| !room.is_empty()) else {
                 break;
             };

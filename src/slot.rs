@@ -3,7 +3,10 @@
 
 use core::net::SocketAddr;
 
+use quectel_at_commands::tcp::Service;
+
 use crate::{
+    datagram::{DATAGRAM_HEADER, Header},
     error::{ConnectError, Failure},
     ring::Ring,
     state::SocketState,
@@ -72,10 +75,24 @@ pub(crate) struct Sock {
     /// The handle is gone; the slot is freed when the connection is.
     pub(crate) released: bool,
     pub(crate) state: SocketState,
+    /// What the module is asked to open.
+    pub(crate) service: Service,
     pub(crate) opening: Opening,
     /// Connect id, while the module has the socket.
     pub(crate) id: Option<u8>,
     pub(crate) remote: Option<SocketAddr>,
+    /// IPv6, where that does not follow from `remote`.
+    pub(crate) v6: bool,
+    /// The local port that was asked for, 0 for any.
+    pub(crate) bind_port: u16,
+    /// It was chosen here: another one will do.
+    pub(crate) any_port: bool,
+    /// The local port, 0 while it is not known.
+    pub(crate) local_port: u16,
+    /// Connections that may wait to be accepted.
+    pub(crate) backlog: u8,
+    /// Minutes of silence before keep-alive probes, 0 for none.
+    pub(crate) keep_alive: u8,
     /// When the first `AT+QIOPEN` of this connect was sent.
     pub(crate) first_open: Option<u64>,
     /// Was established at some time.
@@ -142,7 +159,44 @@ pub(crate) enum AskState {
     Drained,
 }
 
+impl Slot<'_> {
+    /// Length of what stands in front of a send's payload in the ring.
+    pub(crate) const fn header_len(&self) -> usize {
+        if self.sock.is_datagram() {
+            DATAGRAM_HEADER
+        } else {
+            0
+        }
+    }
+
+    /// The header of the first datagram in a ring.
+    pub(crate) fn first(ring: &Ring<'_>) -> Option<Header> {
+        let mut bytes = [0; DATAGRAM_HEADER];
+        (ring.peek(&mut bytes) == bytes.len()).then(|| Header::decode(bytes))
+    }
+
+    /// The module has taken `len` bytes of payload.
+    pub(crate) fn consume_sent(&mut self, len: u16) {
+        let header = self.header_len();
+        self.tx.consume(usize::from(len) + header);
+    }
+}
+
 impl Sock {
+    /// UDP of either kind.
+    pub(crate) const fn is_datagram(&self) -> bool {
+        matches!(self.service, Service::Udp | Service::UdpService)
+    }
+
+    pub(crate) const fn is_listener(&self) -> bool {
+        matches!(self.service, Service::TcpListener)
+    }
+
+    /// A TCP connection, of either side's making.
+    pub(crate) const fn is_stream(&self) -> bool {
+        matches!(self.service, Service::Tcp)
+    }
+
     /// Pauses what is tried again: 100 ms, doubling up to 2 s.
     pub(crate) fn back_off(&mut self, now: u64) {
         self.backoff = self.backoff.saturating_mul(2).clamp(100, 2_000);

@@ -279,7 +279,7 @@ impl<'a, P: Port> Stack<'a, P> {
         self.step()?;
         let handle = self.wait(Patience::Ms(CLOSE_MS), |stack| {
             let engine = &mut stack.core()?.engine;
-            match engine.socket() {
+            match engine.tcp_socket() {
                 Err(OpenError::NoSlot) if engine.is_closing_any() => Err(nb::Error::WouldBlock),
                 other => other.map_err(|error| nb::Error::Other(error.into())),
             }

@@ -25,7 +25,7 @@ fn a_request_and_its_answer() {
         ["192.0.2.20".parse::<std::net::IpAddr>().unwrap()]
     );
 
-    let socket = d.engine.socket().unwrap();
+    let socket = d.engine.tcp_socket().unwrap();
     assert_eq!(d.engine.state(socket), Some(SocketState::Closed));
     d.engine
         .connect(socket, "192.0.2.20:80".parse().unwrap())

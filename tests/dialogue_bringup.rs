@@ -132,7 +132,7 @@ fn refused_echo_and_error_format_do_no_harm() {
 fn nothing_goes_on_before_the_payload_echo_is_off() {
     dialogue!(d, 1);
     d.bring_up_to("AT+QISDE=0\r");
-    let socket = d.engine.socket().unwrap();
+    let socket = d.engine.tcp_socket().unwrap();
     for refusal in ["ERROR", "+CME ERROR: 3", "+CME ERROR:SIM busy"].repeat(5) {
         d.line(refusal);
         let remote = "192.0.2.20:80".parse().unwrap();
@@ -401,7 +401,7 @@ fn settings_stand_in_their_quotes() {
     d.host("AT+QIACT?\r")
         .module(b"\r\n+QIACT: 16,1,1,\"10.0.0.1\"\r\n\r\nOK\r\n");
     assert!(d.engine.network().is_up());
-    let socket = d.engine.socket().unwrap();
+    let socket = d.engine.tcp_socket().unwrap();
     let remote = "[2001:db8::1]:443".parse().unwrap();
     d.engine.connect(socket, remote).unwrap();
     d.host("AT+QIOPEN=16,0,\"TCP\",\"2001:db8::1\",443,0,0\r");
@@ -499,5 +499,5 @@ fn many_rows_on_a_slow_line() {
 fn a_dialogue_can_be_made_for_no_sockets_at_all() {
     let mut d = Dialogue::new(&mut [], config());
     d.bring_up().quiet(1_000_000);
-    assert!(d.engine.socket().is_err());
+    assert!(d.engine.tcp_socket().is_err());
 }

@@ -188,7 +188,7 @@ fn an_abort() {
     sent.sort();
     assert_eq!(sent, ["AT+QICLOSE=0,0\\r", "AT+QICLOSE=1,0\\r"]);
     d.ok().quiet(1_000_000);
-    assert!(d.engine.socket().is_ok() && d.engine.socket().is_ok());
+    assert!(d.engine.tcp_socket().is_ok() && d.engine.tcp_socket().is_ok());
 }
 
 /// What was taken is sent and its acknowledgement awaited.
@@ -381,7 +381,7 @@ fn a_socket_that_is_not_connected_has_nothing_to_close() {
     let again = d.engine.shutdown(d.now, socket);
     assert_eq!(again, Err(OpenError::NotConnected));
     d.engine.release(d.now, socket);
-    let fresh = d.engine.socket().unwrap();
+    let fresh = d.engine.tcp_socket().unwrap();
     d.engine.release(d.now, fresh);
     d.quiet(1_000_000);
 }
@@ -395,9 +395,9 @@ fn a_released_slot_is_free_after_its_close() {
         d.engine.release(d.now, socket);
         assert_eq!(d.state(socket), -1);
         assert!(d.engine.is_closing_any());
-        assert_eq!(d.engine.socket(), Err(OpenError::NoSlot));
+        assert_eq!(d.engine.tcp_socket(), Err(OpenError::NoSlot));
         d.host(format!("AT+QICLOSE={},10\r", id % 12));
-        assert_eq!(d.engine.socket(), Err(OpenError::NoSlot));
+        assert_eq!(d.engine.tcp_socket(), Err(OpenError::NoSlot));
         d.ok().silent();
         assert!(!d.engine.is_closing_any());
     }
@@ -422,10 +422,10 @@ fn time_wait_is_evicted_when_a_slot_is_needed() {
         .host("AT+QISTATE=1,0\r")
         .ok();
     assert_eq!(d.state(waiting), 10);
-    let next = d.engine.socket().unwrap();
+    let next = d.engine.tcp_socket().unwrap();
     assert_eq!(d.state(waiting), -1);
     assert_eq!((d.state(next), d.state(open)), (0, 4));
-    assert_eq!(d.engine.socket(), Err(OpenError::NoSlot));
+    assert_eq!(d.engine.tcp_socket(), Err(OpenError::NoSlot));
     d.quiet(60_000);
     // Of a socket that is not needed nothing is evicted.
     d.engine.release(d.now, next);
@@ -434,7 +434,7 @@ fn time_wait_is_evicted_when_a_slot_is_needed() {
         .ok()
         .host("AT+QISTATE=1,1\r")
         .ok();
-    assert!(d.engine.socket().is_ok());
+    assert!(d.engine.tcp_socket().is_ok());
     assert_eq!(d.state(open), 10);
     d.quiet(10_000);
     assert_eq!(d.state(open), 0);
@@ -443,7 +443,7 @@ fn time_wait_is_evicted_when_a_slot_is_needed() {
 #[test]
 fn every_call_knows_a_stale_handle() {
     up!(d, 1);
-    let stale = d.engine.socket().unwrap();
+    let stale = d.engine.tcp_socket().unwrap();
     d.engine.release(d.now, stale);
     let owner = d.socket(0);
     let remote = "192.0.2.20:80".parse().unwrap();
@@ -481,11 +481,11 @@ fn a_socket_that_is_dropped_while_a_job_runs() {
     d.engine.send(socket, b"data").unwrap();
     d.host("AT+QISEND=0,4\r");
     d.engine.release(d.now, socket);
-    assert_eq!(d.engine.socket(), Err(OpenError::NoSlot));
+    assert_eq!(d.engine.tcp_socket(), Err(OpenError::NoSlot));
     d.module(PROMPT).host("data").module(SEND_OK);
     d.host("AT+QISEND=0,0\r").module(counters(4, 0));
     d.host("AT+QICLOSE=0,10\r").ok();
-    assert!(d.engine.socket().is_ok());
+    assert!(d.engine.tcp_socket().is_ok());
 
     // Aborted there: the payload is finished all the same.
     up!(d, 1);
@@ -495,18 +495,18 @@ fn a_socket_that_is_dropped_while_a_job_runs() {
     d.engine.abort(d.now, socket);
     d.module(PROMPT).host("data").module(SEND_OK);
     d.host("AT+QICLOSE=0,0\r").ok();
-    assert!(d.engine.socket().is_ok());
+    assert!(d.engine.tcp_socket().is_ok());
 
     // While it is opened.
     up!(d, 1);
-    let socket = d.engine.socket().unwrap();
+    let socket = d.engine.tcp_socket().unwrap();
     let remote = "192.0.2.20:80".parse().unwrap();
     d.engine.connect(socket, remote).unwrap();
     d.host("AT+QIOPEN=1,0,\"TCP\",\"192.0.2.20\",80,0,0\r");
     d.engine.release(d.now, socket);
-    assert_eq!(d.engine.socket(), Err(OpenError::NoSlot));
+    assert_eq!(d.engine.tcp_socket(), Err(OpenError::NoSlot));
     d.ok();
-    let next = d.engine.socket().unwrap();
+    let next = d.engine.tcp_socket().unwrap();
     d.line("+QIOPEN: 0,0")
         .host("AT+QICLOSE=0,0\r")
         .ok()
@@ -520,7 +520,7 @@ fn a_socket_that_is_dropped_while_a_job_runs() {
     d.host("AT+QICLOSE=0,10\r").ok().host("AT+QISTATE=1,0\r");
     d.engine.release(d.now, socket);
     d.ok();
-    assert!(d.engine.socket().is_ok());
+    assert!(d.engine.tcp_socket().is_ok());
     d.quiet(200_000);
 }
 
@@ -528,11 +528,11 @@ fn a_socket_that_is_dropped_while_a_job_runs() {
 #[test]
 fn a_slot_in_use_by_a_command_hides_no_free_one() {
     up!(d, 2);
-    let socket = d.engine.socket().unwrap();
+    let socket = d.engine.tcp_socket().unwrap();
     let remote = "192.0.2.20:80".parse().unwrap();
     d.engine.connect(socket, remote).unwrap();
     d.host("AT+QIOPEN=1,0,\"TCP\",\"192.0.2.20\",80,0,0\r");
     d.engine.release(d.now, socket);
-    assert!(d.engine.socket().is_ok());
-    assert_eq!(d.engine.socket(), Err(OpenError::NoSlot));
+    assert!(d.engine.tcp_socket().is_ok());
+    assert_eq!(d.engine.tcp_socket(), Err(OpenError::NoSlot));
 }

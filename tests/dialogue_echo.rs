@@ -317,7 +317,7 @@ fn an_echo_that_begins_again() {
 #[test]
 fn a_garbled_echo_of_another_command() {
     echoing!(d, 1);
-    let socket = d.engine.socket().unwrap();
+    let socket = d.engine.tcp_socket().unwrap();
     let remote = "192.0.2.20:80".parse().unwrap();
     d.engine.connect(socket, remote).unwrap();
     d.sends("AT+QIOPEN=1,0,\"TCP\",\"192.0.2.20\",80,0,0\r");

@@ -41,7 +41,7 @@ fn a_flood_on_one_socket_starves_nobody() {
     d.engine.send(flood, b"data").unwrap();
     d.engine.send(sender, b"data").unwrap();
     d.engine.shutdown(d.now, closing).unwrap();
-    let opening = d.engine.socket().unwrap();
+    let opening = d.engine.tcp_socket().unwrap();
     let remote = "192.0.2.20:80".parse().unwrap();
     d.engine.connect(opening, remote).unwrap();
     assert_eq!(d.engine.resolve("a.test"), Err(WouldBlock));
@@ -82,7 +82,7 @@ fn reads_and_sends_of_one_socket_alternate() {
 #[test]
 fn a_lost_context() {
     up!(d, 3);
-    let (a, b, idle) = (d.socket(0), d.socket(1), d.engine.socket().unwrap());
+    let (a, b, idle) = (d.socket(0), d.socket(1), d.engine.tcp_socket().unwrap());
     d.line("+QIURC: \"recv\",0")
         .host("AT+QIRD=0,1500\r")
         .module(qird(b"kept"));
@@ -321,7 +321,7 @@ fn an_unplugged_port() {
     d.quiet(1_000_000);
     assert!(matches!(d.engine.resolve("a.test"), Err(Other(_))));
     d.engine.release(d.now, socket);
-    assert!(d.engine.socket().is_ok());
+    assert!(d.engine.tcp_socket().is_ok());
 }
 
 /// The UART takes nothing: bounded too, and every rung is climbed.

@@ -438,10 +438,10 @@ fn payload_of_a_socket_that_failed_meanwhile_is_dropped() {
     d.module(b"0123456789ab\r\n\r\n+QIURC: \"pdpdeact\",1\r\n");
     assert_eq!(d.state(socket), 0);
     d.engine.release(d.now, socket);
-    assert!(d.engine.socket().is_err());
+    assert!(d.engine.tcp_socket().is_err());
     d.silent().module(b"\r\nOK\r\n");
     assert_eq!(d.engine.fault(), None);
-    let next = d.engine.socket().unwrap();
+    let next = d.engine.tcp_socket().unwrap();
     assert_eq!(d.engine.readable(next), 0);
     d.host("AT+QIDEACT=1\r");
 }
@@ -459,7 +459,7 @@ fn a_released_socket_reads_no_more() {
         .module(b"llo\r\n\r\nOK\r\n")
         .host("AT+QICLOSE=0,10\r")
         .ok();
-    let next = d.engine.socket().unwrap();
+    let next = d.engine.tcp_socket().unwrap();
     assert_eq!(d.engine.readable(next), 0);
     d.connect(next, 1);
     assert_eq!(d.received(next), b"");

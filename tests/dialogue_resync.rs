@@ -213,7 +213,7 @@ fn urcs_of_an_untrusted_line() {
     ];
     up!(d, 3);
     let (reader, other) = (d.socket(0), d.socket(1));
-    let opens = d.engine.socket().unwrap();
+    let opens = d.engine.tcp_socket().unwrap();
     let remote = "192.0.2.20:80".parse().unwrap();
     d.engine.connect(opens, remote).unwrap();
     d.host("AT+QIOPEN=1,2,\"TCP\",\"192.0.2.20\",80,0,0\r").ok();
@@ -541,7 +541,7 @@ fn rows_of_a_socket_that_is_opened() {
     ] {
         up!(d, 2);
         let asks = d.socket(0);
-        let opens = d.engine.socket().unwrap();
+        let opens = d.engine.tcp_socket().unwrap();
         let remote = "192.0.2.20:80".parse().unwrap();
         d.engine.connect(opens, remote).unwrap();
         d.host("AT+QIOPEN=1,1,\"TCP\",\"192.0.2.20\",80,0,0\r").ok();
@@ -688,7 +688,7 @@ fn calls_during_a_resynchronisation_wait() {
     assert!(!d.engine.is_up());
     assert_eq!(d.engine.stage(), (3, 0));
     assert_eq!(d.engine.send(socket, b"more"), Ok(4));
-    let opens = d.engine.socket().unwrap();
+    let opens = d.engine.tcp_socket().unwrap();
     let remote = "192.0.2.20:80".parse().unwrap();
     d.engine.connect(opens, remote).unwrap();
     assert_eq!(d.engine.resolve("a.test"), Err(WouldBlock));
@@ -719,7 +719,7 @@ fn calls_during_a_resynchronisation_wait() {
 fn a_suspicion_waits_for_its_turn() {
     up!(d, 2);
     let socket = d.socket(0);
-    let opens = d.engine.socket().unwrap();
+    let opens = d.engine.tcp_socket().unwrap();
     let remote = "192.0.2.20:80".parse().unwrap();
     d.engine.connect(opens, remote).unwrap();
     d.host("AT+QIOPEN=1,1,\"TCP\",\"192.0.2.20\",80,0,0\r").ok();
@@ -742,7 +742,7 @@ fn a_suspicion_waits_for_its_turn() {
 fn a_suspicion_during_a_send_that_is_lost() {
     up!(d, 2);
     let socket = d.socket(0);
-    let opens = d.engine.socket().unwrap();
+    let opens = d.engine.tcp_socket().unwrap();
     let remote = "192.0.2.20:80".parse().unwrap();
     d.engine.connect(opens, remote).unwrap();
     d.host("AT+QIOPEN=1,1,\"TCP\",\"192.0.2.20\",80,0,0\r").ok();
@@ -819,7 +819,7 @@ fn a_slot_whose_last_command_is_lost_becomes_free() {
     d.engine.release(d.now, socket);
     d.wakes(12_000..=14_000, "\r");
     d.quiet(299).after(1).suspicion();
-    assert!(d.engine.socket().is_ok());
+    assert!(d.engine.tcp_socket().is_ok());
     d.host("AT+QIDEACT=1\r");
 }
 

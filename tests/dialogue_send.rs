@@ -203,7 +203,10 @@ fn error_instead_of_the_prompt_sends_no_payload() {
 fn a_refused_send_is_not_repeated_before_the_state_is_known() {
     up!(d, 3);
     let socket = d.socket(0);
-    let others = [d.engine.socket().unwrap(), d.engine.socket().unwrap()];
+    let others = [
+        d.engine.tcp_socket().unwrap(),
+        d.engine.tcp_socket().unwrap(),
+    ];
     d.engine.send(socket, b"data").unwrap();
     d.host("AT+QISEND=0,4\r").error();
     for other in others {
@@ -636,10 +639,10 @@ fn a_context_lost_in_the_middle_of_a_payload() {
         d.engine.tx_done(d.now, 4);
         d.line("+QIURC: \"pdpdeact\",1");
         d.engine.release(d.now, socket);
-        let next = d.engine.socket();
+        let next = d.engine.tcp_socket();
         assert!(next.is_err(), "the slot's ring is in use");
         d.host("456789").line(answer);
-        assert!(d.engine.socket().is_ok());
+        assert!(d.engine.tcp_socket().is_ok());
         d.host("AT+QIDEACT=1\r");
     }
 }

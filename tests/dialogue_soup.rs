@@ -345,7 +345,7 @@ impl Run<'_> {
         let mut buffer = [0; 700];
         let call = rng.below(16);
         if call < 3 {
-            if let Ok(handle) = engine.socket() {
+            if let Ok(handle) = engine.tcp_socket() {
                 self.handles.push(handle);
             }
             return;

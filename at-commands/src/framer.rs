@@ -13,9 +13,15 @@
 //! Each byte is looked at a bounded number of times, nothing recurses, and
 //! the only memory is one line of [`LINE`] bytes.
 
+use core::net::SocketAddr;
+
 use atat::AtatUrc;
 
-use crate::{fields, result::ResultCode, urc::Urc};
+use crate::{
+    fields::{self, Fields},
+    result::ResultCode,
+    urc::Urc,
+};
 
 /// Longest line in bytes that is kept; a longer one is reported and dropped.
 pub const LINE: usize = 256;
@@ -67,6 +73,9 @@ pub enum Body {
     SendResult,
     /// A header `<prefix> <n>`, then n bytes, then a trailer with `OK`.
     Counted,
+    /// The same with the header `<prefix> <n>,"<ip>",<port>`; `<prefix> 0` if
+    /// there is nothing.
+    Datagram,
 }
 
 /// The answer that a command expects.
@@ -130,6 +139,8 @@ pub enum Token<'a> {
     Info(&'a [u8]),
     /// The header of a counted payload of this many bytes.
     Header(usize),
+    /// The header of a counted payload of this many bytes, and its sender.
+    DatagramHeader(usize, SocketAddr),
     /// Bytes of the counted payload. They must not be delivered before
     /// [`Token::Final`], which stands for a fitting trailer.
     Payload(&'a [u8]),
@@ -535,18 +546,27 @@ impl Framer {
                 None => Token::Unknown(line),
             };
         };
-        if expect.body == Body::Counted
+        if matches!(expect.body, Body::Counted | Body::Datagram)
             && (line.starts_with(expect.prefix.as_bytes())
                 || almost(line, expect.prefix.as_bytes()) && Urc::parse(line).is_none())
         {
-            let n = header(line, expect.prefix).filter(|n| !overflow && *n <= self.most);
-            (self.state, self.expect) = match n {
-                None => (State::Line, None),
-                Some(n) if end == b'\r' => (State::HeaderEnd(n), Some(expect)),
-                Some(n) => (self.trailer.behind_header(n), Some(expect)),
+            let header = match expect.body {
+                Body::Datagram => datagram_header(line, expect.prefix),
+                _ => header(line, expect.prefix).map(|n| (n, None)),
             };
-            // The payload behind a damaged header must not be read as lines.
-            return n.map_or(Token::Broken(FrameError::Header), Token::Header);
+            let header = header.filter(|(n, _)| !overflow && *n <= self.most);
+            (self.state, self.expect) = match header {
+                None => (State::Line, None),
+                Some((n, _)) if end == b'\r' => (State::HeaderEnd(n), Some(expect)),
+                Some((n, _)) => (self.trailer.behind_header(n), Some(expect)),
+            };
+            return match header {
+                // The payload behind a damaged header must not be read as
+                // lines.
+                None => Token::Broken(FrameError::Header),
+                Some((n, None)) => Token::Header(n),
+                Some((n, Some(from))) => Token::DatagramHeader(n, from),
+            };
         }
         if overflow {
             return Token::TooLong;
@@ -557,7 +577,7 @@ impl Framer {
                 (Body::Prompt, State::Prompted) => sends || code.is_error(),
                 // `OK` comes behind the prompt or the header, or it is the
                 // late answer to something else.
-                (Body::Prompt | Body::Counted, _) => code.is_error(),
+                (Body::Prompt | Body::Counted | Body::Datagram, _) => code.is_error(),
                 (Body::SendResult, _) => sends || code.is_error(),
                 (Body::Lines, _) => !sends,
             };
@@ -586,6 +606,17 @@ impl Framer {
 fn header(line: &[u8], prefix: &str) -> Option<usize> {
     let rest = line.strip_prefix(prefix.as_bytes())?;
     usize::try_from(fields::decimal(rest.trim_ascii())?).ok()
+}
+
+/// A header with its sender, or `<prefix> 0`.
+fn datagram_header(line: &[u8], prefix: &str) -> Option<(usize, Option<SocketAddr>)> {
+    if let Some(0) = header(line, prefix) {
+        return Some((0, None));
+    }
+    let mut f = Fields::of(line, prefix)?;
+    let n = usize::from(f.number::<u16>()?);
+    let from = SocketAddr::new(f.address()?, f.number()?);
+    Some((n, Some(from)))
 }
 
 /// Whether `line` would begin with `prefix` if one byte had not been lost,

@@ -137,6 +137,8 @@ impl TcpIpError {
     pub const PDP_BROKEN: Self = Self(570);
     /// Operation not allowed.
     pub const NOT_ALLOWED: Self = Self(572);
+    /// The local port is in use.
+    pub const PORT_BUSY: Self = Self(574);
 
     /// Whether the same request can succeed a moment later.
     pub fn is_busy(self) -> bool {

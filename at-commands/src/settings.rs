@@ -37,6 +37,16 @@ impl Serialize for Setting {
     }
 }
 
+/// The `"tcp/keepalive"` that `AT+QICFG` sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepAlive;
+
+impl Serialize for KeepAlive {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("tcp/keepalive")
+    }
+}
+
 /// Value of [`Setting::TransparentPacketSize`] after a start of the module.
 pub const TRANSPARENT_PACKET_SIZE: u16 = 1024;
 
@@ -113,6 +123,28 @@ commands! {
     "+QICFG", 300 ms, Expect::lines("+QICFG:"), SettingValue [value] => struct GetSetting {
         /// Which.
         setting: Setting = 0,
+    };
+    /// `AT+QICFG="tcp/keepalive",1,<idle>,<interval>,<probes>`: for all TCP
+    /// connections that are opened later. Volatile.
+    "+QICFG", 300 ms, Expect::CODE, NoResponse [nothing] => struct SetKeepAlive {
+        /// `"tcp/keepalive"`
+        what: KeepAlive = 0,
+        /// 1 on
+        on: u8 = 1,
+        /// Silence before the first probe: 1 to 120 minutes, or seconds on
+        /// families that count so.
+        idle: u16 = 2,
+        /// Seconds between probes, 25 to 100.
+        interval: u16 = 3,
+        /// Probes without an answer that end the connection, 3 to 10.
+        probes: u8 = 4,
+    };
+    /// `AT+QICFG="tcp/keepalive",0`: none.
+    "+QICFG", 300 ms, Expect::CODE, NoResponse [nothing] => struct ClearKeepAlive {
+        /// `"tcp/keepalive"`
+        what: KeepAlive = 0,
+        /// 0 off
+        off: u8 = 1,
     };
     /// `AT+QURCCFG="urcport"`: the port that URCs go to.
     "+QURCCFG", 300 ms, Expect::lines("+QURCCFG:"), UrcPortName [port_name] => struct GetUrcPort {

@@ -1,8 +1,8 @@
-//! TCP sockets of the module. Manual: TCP/IP application note, `AT+QIOPEN`
+//! TCP and UDP sockets of the module. Manual: TCP/IP application note, `AT+QIOPEN`
 //! to `AT+QIRD`.
 
 use core::fmt::Write;
-use core::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use atat::atat_derive::AtatEnum;
 use atat::serde_at::serde::{Serialize, Serializer};
@@ -25,17 +25,27 @@ pub const READ_MAX: usize = 1500;
 pub const OPEN_MS: u32 = 150_000;
 
 /// Service type of a socket that is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Service {
     /// `"TCP"`: a TCP client.
+    #[default]
     Tcp,
+    /// `"TCP LISTENER"`: a TCP server.
+    TcpListener,
+    /// `"UDP"`: UDP with one peer.
+    Udp,
+    /// `"UDP SERVICE"`: UDP with any peer, named with each datagram.
+    UdpService,
 }
 
 impl Serialize for Service {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(match self {
             Self::Tcp => "TCP",
+            Self::TcpListener => "TCP LISTENER",
+            Self::Udp => "UDP",
+            Self::UdpService => "UDP SERVICE",
         })
     }
 }
@@ -140,6 +150,11 @@ pub struct SocketRow {
     pub state: ModuleState,
     /// PDP context id.
     pub context: u8,
+    /// The remote address; for a listener or a service the local one.
+    pub address: Option<IpAddr>,
+    /// Connect id of the listener that accepted the connection; only for
+    /// [`RowType::Incoming`].
+    pub server: Option<u8>,
 }
 
 impl SocketRow {
@@ -153,10 +168,13 @@ impl SocketRow {
             b"TCP LISTENER" => RowType::Listener,
             _ => RowType::Other,
         };
+        let address = f.clone().address();
         f.quoted()?;
-        Some(Self {
+        let mut row = Self {
             id,
             kind,
+            address,
+            server: None,
             remote_port: f.number()?,
             local_port: f.number()?,
             state: match f.number::<u8>()? {
@@ -168,7 +186,11 @@ impl SocketRow {
                 _ => return None,
             },
             context: f.number()?,
-        })
+        };
+        if row.kind == RowType::Incoming {
+            row.server = f.number();
+        }
+        Some(row)
     }
 }
 
@@ -265,8 +287,24 @@ fn received(answer: &[u8]) -> Result<ReceivedData, ()> {
         .map_err(|_| ())
 }
 
+/// A datagram that `AT+QIRD` returned, and its sender; no bytes and no sender
+/// if there was none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceivedDatagram(pub heapless::Vec<u8, READ_MAX>, pub Option<SocketAddr>);
+
+impl atat::AtatResp for ReceivedDatagram {}
+
+fn datagram(answer: &[u8]) -> Result<ReceivedDatagram, ()> {
+    let ReceivedData(data) = received(answer)?;
+    let line = answer.split(|b| *b == b'\n').next().unwrap_or_default();
+    let mut f = Fields::of(line.trim_ascii(), "+QIRD:").ok_or(())?;
+    f.number::<u16>().ok_or(())?;
+    let from = f.address().zip(f.number()).map(SocketAddr::from);
+    Ok(ReceivedDatagram(data, from))
+}
+
 commands! {
-    /// `AT+QIOPEN=<ctx>,<id>,"TCP","<ip>",<port>,<local port>,<mode>`: OK at
+    /// `AT+QIOPEN=<ctx>,<id>,"<type>","<ip>",<port>,<local port>,<mode>`: OK at
     /// once, `+QIOPEN: <id>,<err>` within 150 s.
     "+QIOPEN", 5_000 ms, Expect::CODE, NoResponse [nothing] => struct Open {
         /// Context id.
@@ -311,6 +349,17 @@ commands! {
         /// Bytes to come, 1 to 1460.
         len: u16 = 1,
     };
+    /// `AT+QISEND=<id>,<n>,"<ip>",<port>`: one datagram of a `"UDP SERVICE"`.
+    "+QISEND", 120_000 ms, Expect { body: Body::Prompt, ..Expect::CODE }, NoResponse [nothing] => struct SendTo {
+        /// Connect id.
+        id: u8 = 0,
+        /// Bytes to come, 1 to 1460.
+        len: u16 = 1,
+        /// Remote address.
+        remote: QuotedAddress = 2,
+        /// Remote port.
+        remote_port: u16 = 3,
+    };
     /// `AT+QISENDEX=<id>,"<hex>"`: as `AT+QISEND`, with the payload in the
     /// command line instead of behind a prompt.
     "+QISENDEX", 120_000 ms, Expect { body: Body::SendResult, ..Expect::CODE }, NoResponse [nothing] => struct SendHex<'a> {
@@ -340,6 +389,12 @@ commands! {
         /// Most bytes wanted, 1 to 1500.
         len: u16 = 1,
     };
+    /// `AT+QIRD=<id>`: the next datagram of a `"UDP SERVICE"`, with its
+    /// sender.
+    "+QIRD", 5_000 ms, Expect { body: Body::Datagram, ..Expect::lines("+QIRD:") }, ReceivedDatagram [datagram] => struct ReadDatagram {
+        /// Connect id.
+        id: u8 = 0,
+    };
 }
 
 impl Open {
@@ -355,4 +410,38 @@ impl Open {
             mode: AccessMode::Buffer,
         }
     }
+
+    /// UDP with one peer, in buffer mode.
+    pub const fn udp(context: u8, id: u8, remote: SocketAddr, local_port: u16) -> Self {
+        Self {
+            service: Service::Udp,
+            ..Self::tcp(context, id, remote, local_port)
+        }
+    }
+
+    /// A TCP server in buffer mode; what it accepts inherits that.
+    pub const fn listener(context: u8, id: u8, v6: bool, local_port: u16) -> Self {
+        Self {
+            service: Service::TcpListener,
+            ..Self::tcp(context, id, anywhere(v6), local_port)
+        }
+    }
+
+    /// UDP with any peer, in buffer mode.
+    pub const fn udp_service(context: u8, id: u8, v6: bool, local_port: u16) -> Self {
+        Self {
+            service: Service::UdpService,
+            ..Self::tcp(context, id, anywhere(v6), local_port)
+        }
+    }
+}
+
+/// What the manual wants in place of a remote address where there is none.
+const fn anywhere(v6: bool) -> SocketAddr {
+    let address = if v6 {
+        IpAddr::V6(Ipv6Addr::LOCALHOST)
+    } else {
+        IpAddr::V4(Ipv4Addr::LOCALHOST)
+    };
+    SocketAddr::new(address, 0)
 }

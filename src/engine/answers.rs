@@ -117,8 +117,31 @@ impl World<'_> {
             // Some firmware gives here what others give by URC.
             ResultCode::Cme(error) => self.opened(id, Some(TcpIpError(error.0)), now),
             _ if code.is_error() => self.end_open(slot, ConnectError::Module(UNKNOWN)),
-            _ => sock.state = SocketState::SynSent,
+            _ if sock.is_stream() => sock.state = SocketState::SynSent,
+            _ => {}
         }
+    }
+
+    /// The answer to `AT+QICFG="tcp/keepalive"`.
+    pub(super) fn keep_alive_answered(&mut self, slot: usize, minutes: u8, code: ResultCode) {
+        if !code.is_error() {
+            self.keep_alive = Some(minutes);
+        } else if self
+            .sock(slot)
+            .is_some_and(|sock| sock.opening == Opening::Wanted)
+        {
+            self.end_open(slot, ConnectError::KeepAlive);
+        }
+    }
+
+    /// A local port for a socket that asked for none.
+    pub(super) fn any_port(&mut self) -> u16 {
+        let port = self.next_port;
+        self.next_port = match port {
+            u16::MAX => super::FIRST_PORT,
+            port => port + 1,
+        };
+        port
     }
 
     /// `+QIOPEN: <id>,<err>`
@@ -128,6 +151,10 @@ impl World<'_> {
         };
         let refused_within = u64::from(self.config.family.refused_within_ms);
         let look_ms = self.config.look_ms;
+        let other_port = match error {
+            Some(TcpIpError::BIND_FAILED) => self.any_port(),
+            _ => 0,
+        };
         let Some(sock) = self.sock(slot) else {
             return;
         };
@@ -137,8 +164,13 @@ impl World<'_> {
         let error = match error {
             None => {
                 sock.opening = Opening::Ended(Ok(()));
-                sock.state = SocketState::Established;
-                sock.connected = true;
+                sock.connected = !sock.is_listener();
+                sock.local_port = sock.bind_port;
+                sock.state = if sock.is_listener() {
+                    SocketState::Listen
+                } else {
+                    SocketState::Established
+                };
                 sock.ask_state = None;
                 sock.watch(now, look_ms);
                 return;
@@ -156,12 +188,20 @@ impl World<'_> {
             sock.retry_at = now.saturating_add(pause);
             return self.ids.discard(id);
         }
+        if in_time && error == TcpIpError::BIND_FAILED && sock.any_port && sock.strikes < STRIKES {
+            sock.opening = Opening::Wanted;
+            sock.state = SocketState::Closed;
+            sock.id = None;
+            sock.strikes += 1;
+            sock.bind_port = other_port;
+            return self.ids.discard(id);
+        }
         let error = match error {
             TcpIpError::CONNECT_FAILED if now.saturating_sub(since) < refused_within => {
                 ConnectError::Refused
             }
             TcpIpError::CONNECT_FAILED | TcpIpError::TIMEOUT => ConnectError::TimedOut,
-            TcpIpError::BIND_FAILED => ConnectError::AddressInUse,
+            TcpIpError::BIND_FAILED | TcpIpError::PORT_BUSY => ConnectError::AddressInUse,
             TcpIpError::PDP_FAILED | TcpIpError::PDP_BROKEN => ConnectError::NoNetwork,
             other => ConnectError::Module(other),
         };
@@ -184,8 +224,16 @@ impl World<'_> {
     /// `+QIURC: "closed"`
     pub(super) fn peer_closed(&mut self, id: u8) {
         let Some(slot) = self.by_id(id) else {
-            return;
+            return self.child_closed(id);
         };
+        if self
+            .slots
+            .get(slot)
+            .is_some_and(|slot| !slot.sock.is_stream())
+        {
+            // The module gave it up by itself.
+            return self.fail(slot, Failure::Reset);
+        }
         let job = self.job.as_ref().map(|outstanding| outstanding.job);
         let lost = self.recovery.as_ref().and_then(|recovery| recovery.lost);
         let mut jobs = job.into_iter().chain(lost);
@@ -246,7 +294,8 @@ impl World<'_> {
             // bytes that the line has lost: the counters tell.
             ResultCode::SendOk if sent == Some(len) && late => sock.in_doubt = Some(len),
             ResultCode::SendOk if sent == Some(len) => {
-                entry.tx.consume(usize::from(len));
+                entry.consume_sent(len);
+                let sock = &mut entry.sock;
                 sock.sent_total = sock.sent_total.wrapping_add(u32::from(len));
                 sock.unverified = true;
                 sock.progress();
@@ -306,7 +355,8 @@ impl World<'_> {
         if let Some(len) = sock.in_doubt.take() {
             let old = sock.sent_total;
             if counters.total == old.wrapping_add(u32::from(len)) {
-                entry.tx.consume(usize::from(len));
+                entry.consume_sent(len);
+                let sock = &mut entry.sock;
                 sock.sent_total = counters.total;
                 sock.unverified = false;
                 sock.progress();
@@ -525,10 +575,11 @@ impl World<'_> {
     pub(super) fn closed(&mut self, slot: usize, id: u8, state: SocketState, now: u64) {
         let time_wait = u64::from(self.config.family.time_wait_ms);
         self.ids.free(id);
+        self.drop_children(id);
         if let Some(entry) = self.slots.get_mut(slot) {
             let sock = &mut entry.sock;
             // What an abort throws away, the peer may not have.
-            let forced = sock.state == SocketState::Established;
+            let forced = sock.state == SocketState::Established && sock.is_stream();
             sock.unsent |= !entry.tx.is_empty() || forced && sock.sent_total > 0 && !sock.acked;
             entry.tx.clear();
             sock.id = None;

@@ -16,7 +16,14 @@ impl World<'_> {
     pub(super) fn next_count(&self, from: usize) -> Option<Probe> {
         let mut slots = self.slots.iter().enumerate().skip(from);
         let counted = slots.find(|(_, slot)| slot.sock.id.is_some() && slot.sock.connected);
-        Some(counted.map_or(Probe::Context, |(at, _)| Probe::Received(at)))
+        Some(counted.map_or(Probe::Context, |(at, slot)| {
+            // Datagrams may have been dropped on either side.
+            if slot.sock.is_datagram() {
+                Probe::Sent(at)
+            } else {
+                Probe::Received(at)
+            }
+        }))
     }
 
     /// The module's list against our table.
@@ -28,7 +35,9 @@ impl World<'_> {
         for (id, row) in (0u8..).zip(rows) {
             match self.by_id(id) {
                 Some(slot) => self.compare_row(slot, id, row, lost, now),
+                None if row.is_some() && self.incoming.holds(id) => {}
                 None if row.is_some() => self.ids.discard(id),
+                None if self.incoming.remove(id) => self.ids.free(id),
                 None => self.ids.gone(id),
             }
         }
@@ -147,7 +156,8 @@ impl World<'_> {
             && all_sent
             && !filled
         {
-            entry.tx.consume(usize::from(len));
+            entry.consume_sent(len);
+            let sock = &mut entry.sock;
             sock.sent_total = total;
             sock.progress();
             return self.lose_unsendable(slot);

@@ -34,6 +34,8 @@ pub enum Event {
     /// The application's URC port setting was not that of the module, and has
     /// been written to its flash.
     UrcPortChanged,
+    /// A client was refused: the module has no connect id left.
+    IncomingFull,
     /// Older events were dropped because nobody collected them.
     Missed,
 }

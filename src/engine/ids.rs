@@ -55,6 +55,10 @@ impl Ids {
         self.set(id, IdUse::Free(self.clock));
     }
 
+    pub(super) fn is_free(&self, id: u8) -> bool {
+        matches!(self.uses.get(usize::from(id)), Some(IdUse::Free(_)))
+    }
+
     pub(super) fn free_all(&mut self) {
         self.uses = [IdUse::Free(0); Family::MAX_SOCKETS];
     }
@@ -62,13 +66,6 @@ impl Ids {
     /// The module may hold a socket under this id that nobody wants.
     pub(super) fn discard(&mut self, id: u8) {
         self.set(id, IdUse::Discard);
-    }
-
-    /// The module gave a free id to a connection that nobody asked for.
-    pub(super) fn refuse(&mut self, id: u8) {
-        if let Some(IdUse::Free(_)) = self.uses.get(usize::from(id)) {
-            self.discard(id);
-        }
     }
 
     pub(super) fn to_discard(&self) -> Option<u8> {

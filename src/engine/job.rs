@@ -1,20 +1,23 @@
 //! The outstanding AT transaction: what was sent, how long it may take, and
 //! what its answer does.
 
+use core::net::SocketAddr;
+
 use quectel_at_commands::{
     ResultCode, dns, general, network,
     network::Domain,
     pdp,
-    settings::{self, Setting, UrcPort},
+    settings::{self, KeepAlive, Setting, UrcPort},
     sim,
-    tcp::{self, ModuleState, SendCounters, SocketRow},
+    tcp::{self, ModuleState, SendCounters, Service, SocketRow},
 };
 
 use super::{Engine, Fault, World, resync::Probe, setup::Step};
 use crate::{
     config::Config,
+    datagram::{DATAGRAM_HEADER, Header},
     family::Family,
-    slot::{AskState, Opening, Sock},
+    slot::{AskState, Opening, Slot, Sock},
     state::SocketState,
 };
 
@@ -25,6 +28,8 @@ pub(super) enum Job {
     Setup(Step),
     /// `AT+QIDNSGIP`
     Resolve,
+    /// `AT+QICFG="tcp/keepalive"`, before the slot's open.
+    KeepAlive { slot: usize, minutes: u8 },
     /// `AT+QIOPEN` for a slot.
     Open { slot: usize, id: u8 },
     /// `AT+QISEND`: the first `len` bytes of the slot's transmit ring belong
@@ -43,6 +48,9 @@ pub(super) enum Job {
         slot: usize,
         id: u8,
         len: u16,
+        /// So many bytes of a datagram are still to be kept; a stream keeps
+        /// all.
+        keep: usize,
         /// What the header announced.
         announced: Option<usize>,
         /// The socket failed meanwhile: the bytes are counted and dropped.
@@ -76,6 +84,7 @@ impl Job {
     pub(super) fn slot(&self) -> Option<usize> {
         match *self {
             Self::Open { slot, .. }
+            | Self::KeepAlive { slot, .. }
             | Self::Send { slot, .. }
             | Self::SendHex { slot, .. }
             | Self::Read { slot, .. }
@@ -108,6 +117,11 @@ pub(super) struct Outstanding {
 /// Longest time for transmitting a command, in milliseconds: 384 bytes at
 /// 4800 baud take less than a second, the rest is for flow control.
 const TRANSMIT_MS: u64 = 10_000;
+
+/// Seconds between keep-alive probes, and how many may go unanswered: as
+/// QuecPython has them.
+const KEEP_ALIVE_INTERVAL_S: u16 = 25;
+const KEEP_ALIVE_PROBES: u8 = 3;
 
 /// Added to every documented maximum for the line and the host's own delay.
 const MARGIN_MS: u32 = 1_000;
@@ -219,23 +233,57 @@ impl Engine<'_> {
                 let context = config.context;
                 wire.command(echo, &dns::Resolve { context, name }, 0)
             }),
+            Job::KeepAlive { minutes: 0, .. } => {
+                let what = KeepAlive;
+                wire.command(echo, &settings::ClearKeepAlive { what, off: 0 }, 0)
+            }
+            Job::KeepAlive { minutes, .. } => wire.command(
+                echo,
+                &settings::SetKeepAlive {
+                    what: KeepAlive,
+                    on: 1,
+                    idle: u16::from(minutes).saturating_mul(config.family.keep_alive_minute),
+                    interval: KEEP_ALIVE_INTERVAL_S,
+                    probes: KEEP_ALIVE_PROBES,
+                },
+                0,
+            ),
             Job::Open { slot, id } => world
                 .slots
                 .get(slot)
-                .and_then(|slot| slot.sock.remote)
-                .and_then(|to| wire.command(echo, &tcp::Open::tcp(config.context, id, to, 0), 0)),
-            Job::Send { id, len, .. } => wire.command(echo, &tcp::Send { id, len }, 0),
+                .and_then(|slot| open(&slot.sock, config.context, id))
+                .and_then(|command| wire.command(echo, &command, 0)),
+            Job::Send { slot, id, len, .. } => match world.destination(slot) {
+                Some(remote) => wire.command(
+                    echo,
+                    &tcp::SendTo {
+                        id,
+                        len,
+                        remote: tcp::QuotedAddress(remote.ip()),
+                        remote_port: remote.port(),
+                    },
+                    0,
+                ),
+                None => wire.command(echo, &tcp::Send { id, len }, 0),
+            },
             Job::SendHex { slot, id, len } => world
                 .slots
                 .get(slot)
                 .and_then(|slot| slot.tx.chunk(0).get(..usize::from(len)))
                 .and_then(tcp::Hex::new)
                 .and_then(|data| wire.command(echo, &tcp::SendHex { id, data }, 0)),
+            Job::Read { slot, id, len, .. } if world.is_service(slot) => {
+                wire.command(echo, &tcp::ReadDatagram { id }, usize::from(len))
+            }
             Job::Read { id, len, .. } => {
                 wire.command(echo, &tcp::ReadData { id, len }, usize::from(len))
             }
             Job::Counters { id, .. } => {
                 wire.command(echo, &tcp::GetSendCounters { id, zero: 0 }, 0)
+            }
+            // A listener's connections are told of, too.
+            Job::AskState { slot, .. } if world.is_listener(slot) => {
+                wire.command(echo, &tcp::GetSockets {}, 0)
             }
             Job::AskState { id, .. } => wire.command(echo, &tcp::GetSocket { query: 1, id }, 0),
             Job::Close { id, timeout, .. } => wire
@@ -291,12 +339,42 @@ impl Engine<'_> {
     }
 }
 
+/// The command that opens this socket.
+fn open(sock: &Sock, context: u8, id: u8) -> Option<tcp::Open> {
+    let port = sock.bind_port;
+    Some(match sock.service {
+        Service::Tcp => tcp::Open::tcp(context, id, sock.remote?, port),
+        Service::Udp => tcp::Open::udp(context, id, sock.remote?, port),
+        Service::TcpListener => tcp::Open::listener(context, id, sock.v6, port),
+        Service::UdpService => tcp::Open::udp_service(context, id, sock.v6, port),
+    })
+}
+
 impl World<'_> {
     /// The slot's connect id. One that has none meanwhile asks for an id that
     /// does not exist, and is answered with ERROR.
     fn id_of(&self, slot: usize) -> u8 {
         let id = self.slots.get(slot).and_then(|slot| slot.sock.id);
         id.unwrap_or(Family::MAX_SOCKETS as u8)
+    }
+
+    fn is_service(&self, slot: usize) -> bool {
+        let slot = self.slots.get(slot);
+        slot.is_some_and(|slot| slot.sock.service == Service::UdpService)
+    }
+
+    fn is_listener(&self, slot: usize) -> bool {
+        let slot = self.slots.get(slot);
+        slot.is_some_and(|slot| slot.sock.is_listener())
+    }
+
+    /// Where the next datagram goes, if the command must say so.
+    fn destination(&self, slot: usize) -> Option<SocketAddr> {
+        let slot = self.slots.get(slot)?;
+        match slot.sock.service {
+            Service::UdpService => Slot::first(&slot.tx)?.address,
+            _ => None,
+        }
     }
 
     pub(super) fn sock(&mut self, slot: usize) -> Option<&mut Sock> {
@@ -343,6 +421,7 @@ impl World<'_> {
         if let Job::Close { slot, timeout, .. } = outstanding.job
             && let Some(sock) = self.sock(slot)
             && timeout > 0
+            && sock.is_stream()
         {
             sock.state = match sock.state {
                 SocketState::CloseWait => SocketState::LastAck,
@@ -368,10 +447,9 @@ impl World<'_> {
             return &[];
         };
         let left = usize::from(len.saturating_sub(*sent));
-        let chunk = self
-            .slots
-            .get(*slot)
-            .map_or(&[][..], |slot| slot.tx.chunk(usize::from(*sent)));
+        let chunk = self.slots.get(*slot).map_or(&[][..], |slot| {
+            slot.tx.chunk(slot.header_len() + usize::from(*sent))
+        });
         chunk.get(..left.min(chunk.len())).unwrap_or_default()
     }
 
@@ -426,21 +504,64 @@ impl World<'_> {
                 }
             }
             Job::Counters { answer, .. } => *answer = SendCounters::parse(line),
-            Job::AskState { id, answer, .. } => {
-                match SocketRow::parse(line).filter(|row| row.id == *id) {
-                    Some(row) => *answer = Some(row.state),
-                    None => outstanding.blurred = true,
+            Job::AskState {
+                slot, id, answer, ..
+            } => match SocketRow::parse(line) {
+                Some(row) if row.id == *id => {
+                    *answer = Some(row.state);
+                    let slot = *slot;
+                    if let Some(sock) = self.sock(slot)
+                        && sock.local_port == 0
+                    {
+                        sock.local_port = row.local_port;
+                    }
                 }
-            }
+                Some(row) => self.child_listed(row),
+                None => outstanding.blurred = true,
+            },
             _ => {}
         }
     }
 
-    pub(super) fn header(&mut self, n: usize) {
-        if let Some(outstanding) = &mut self.job
-            && let Job::Read { announced, .. } = &mut outstanding.job
+    pub(super) fn header(&mut self, n: usize, from: Option<SocketAddr>) {
+        let Some(outstanding) = &mut self.job else {
+            return;
+        };
+        let Job::Read {
+            slot,
+            announced,
+            keep,
+            discard,
+            ..
+        } = &mut outstanding.job
+        else {
+            return;
+        };
+        *announced = Some(n);
+        let Some(entry) = self.slots.get_mut(*slot) else {
+            return;
+        };
+        if !entry.sock.is_datagram() {
+            return;
+        }
+        // A connected socket takes datagrams of its peer only.
+        let peer = entry.sock.remote;
+        let wanted = from.is_none() || peer.is_none() || from == peer;
+        let room = entry.rx.free().checked_sub(DATAGRAM_HEADER);
+        *keep = 0;
+        if let Some(room) = room
+            && n > 0
+            && wanted
+            && !*discard
         {
-            *announced = Some(n);
+            *keep = n.min(room);
+            let header = Header {
+                stored: u16::try_from(*keep).unwrap_or(u16::MAX),
+                whole: u16::try_from(n).unwrap_or(u16::MAX),
+                address: from.or(peer),
+            };
+            // There is room.
+            entry.rx.push_pending(&header.encode());
         }
     }
 
@@ -449,17 +570,25 @@ impl World<'_> {
     /// matching count, and nothing is delivered.
     pub(super) fn payload_received(&mut self, bytes: &[u8]) {
         let Some(Outstanding {
-            job: Job::Read { slot, discard, .. },
+            job:
+                Job::Read {
+                    slot,
+                    keep,
+                    discard,
+                    ..
+                },
             ..
         }) = &mut self.job
         else {
             return;
         };
         if !*discard {
+            let kept = bytes.get(..*keep).unwrap_or(bytes);
+            *keep -= kept.len();
             let fits = self
                 .slots
                 .get_mut(*slot)
-                .is_some_and(|slot| slot.rx.push_pending(bytes));
+                .is_some_and(|slot| slot.rx.push_pending(kept));
             *discard = !fits;
         }
     }
@@ -519,7 +648,11 @@ impl World<'_> {
                 let in_time = now.saturating_sub(since) < u64::from(timeout).saturating_mul(1_000);
                 self.close_answered(slot, id, timeout > 0 && in_time, code, now);
             }
+            // The module may have given the id to a new connection just
+            // before: that one is closed now.
+            Job::Discard { id } if self.incoming.remove(id) => self.ids.discard(id),
             Job::Discard { id } => self.ids.free(id),
+            Job::KeepAlive { slot, minutes } => self.keep_alive_answered(slot, minutes, code),
         }
         if let Some(slot) = job.slot() {
             self.job_ended(slot);

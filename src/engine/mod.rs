@@ -12,11 +12,14 @@
 
 mod answers;
 mod audit;
+mod datagrams;
 mod dns;
 mod event;
 mod ids;
+mod incoming;
 mod job;
 mod resync;
+mod server;
 mod setup;
 mod sockets;
 mod trouble;
@@ -24,15 +27,18 @@ mod turns;
 
 use quectel_at_commands::{Command, Framer, LONGEST, Token, Urc};
 
+pub use self::datagrams::Received;
 pub use self::dns::Addresses;
 pub use self::event::Event;
 pub(crate) use self::setup::SIM_READY;
 pub use self::setup::{ModuleInfo, Network};
+pub use self::sockets::Readiness;
 pub use self::trouble::Fault;
 use self::{
     dns::Dns,
     event::Events,
     ids::Ids,
+    incoming::Incoming,
     job::Outstanding,
     resync::{Canary, QUIET_MAX_MS, QUIET_MS, Recovery},
     trouble::Escalation,
@@ -55,6 +61,10 @@ pub struct Engine<'a> {
 /// A URC that is to come within a documented time is waited for so much
 /// longer, in milliseconds: one that comes late must not meet the next job.
 const URC_GRACE_MS: u64 = 5_000;
+
+/// Local ports that are chosen here: the dynamic ones of RFC 6335.
+const FIRST_PORT: u16 = 49_152;
+const PORTS: u32 = 16_384;
 
 /// How long the blank of a prompt is waited for, in milliseconds: three byte
 /// times at 4800 baud.
@@ -120,6 +130,7 @@ struct World<'a> {
     config: Config<'a>,
     job: Option<Outstanding>,
     ids: Ids,
+    incoming: Incoming,
     dns: Dns,
     network: Network,
     fault: Option<Fault>,
@@ -141,6 +152,10 @@ struct World<'a> {
     was_up: bool,
     /// The application wants to decide when to connect again.
     held: bool,
+    /// Minutes of the module's keep-alive, once it was told.
+    keep_alive: Option<u8>,
+    /// The next local port that is chosen here.
+    next_port: u16,
     /// Whose turn it is next; `slots.len()` is the turn shared by all but
     /// reads and sends.
     turn: usize,
@@ -185,6 +200,9 @@ impl<'a> Engine<'a> {
             world: World {
                 slots: slots.get_mut(..count).unwrap_or_default(),
                 ids: Ids::new(config.family.sockets),
+                incoming: Incoming::default(),
+                keep_alive: None,
+                next_port: FIRST_PORT.wrapping_add((config.seed % PORTS) as u16),
                 network: Network::new(),
                 canary: Canary::new(config.seed),
                 config,
@@ -330,7 +348,8 @@ impl World<'_> {
             Token::Echo => {}
             Token::Prompt => self.prompted(now),
             Token::Info(line) => self.info(line, now),
-            Token::Header(n) => self.header(n),
+            Token::Header(n) => self.header(n, None),
+            Token::DatagramHeader(n, from) => self.header(n, Some(from)),
             Token::Payload(bytes) => self.payload_received(bytes),
             Token::Final(code) => {
                 if !self.filler_answered(code) {
@@ -382,15 +401,12 @@ impl World<'_> {
             Urc::Open { id, error } => self.opened(id, error, now),
             Urc::Received { id } => self.data_arrived(id, now),
             Urc::Closed { id } => self.peer_closed(id),
-            Urc::Incoming { id, .. } => self.ids.refuse(id),
+            Urc::Incoming { id, server, remote } => self.child_arrived(id, server, remote),
+            Urc::IncomingFull => self.incoming_full(),
             Urc::DnsCount { count, .. } => self.dns.count(count, now),
             Urc::DnsAddress(address) => self.dns.address(address, now),
             Urc::DnsFailed(error) => self.dns.failed(error, now),
-            Urc::Functionality(_)
-            | Urc::Sim(_)
-            | Urc::Registration(..)
-            | Urc::Notice
-            | Urc::IncomingFull => {}
+            Urc::Functionality(_) | Urc::Sim(_) | Urc::Registration(..) | Urc::Notice => {}
         }
         false
     }

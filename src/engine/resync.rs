@@ -477,6 +477,7 @@ impl World<'_> {
                     && let Some(place) = recovery.rows.get_mut(usize::from(row.id))
                 {
                     *place = Some(row.state);
+                    self.child_listed(row);
                 }
                 return row.is_some();
             }

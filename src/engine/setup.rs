@@ -2,6 +2,8 @@
 //! context. It runs by itself from the first poll, tries again what fails,
 //! and starts over when the module restarts.
 
+use core::net::IpAddr;
+
 use heapless::String;
 use quectel_at_commands::{
     CmeError, ResultCode,
@@ -72,6 +74,8 @@ pub struct Network {
     /// What the domain asked now has answered.
     answer: Option<Registration>,
     seen_active: bool,
+    /// The context's own address.
+    address: Option<IpAddr>,
     rows: u8,
     info: ModuleInfo,
 }
@@ -100,6 +104,7 @@ impl Network {
             registration: -1,
             answer: None,
             seen_active: false,
+            address: None,
             rows: 0,
             info: ModuleInfo::default(),
         }
@@ -108,6 +113,12 @@ impl Network {
     /// The PDP context is active: sockets can be opened.
     pub fn is_up(&self) -> bool {
         self.step == Step::Up
+    }
+
+    /// The module's own address in the context, while that is active and the
+    /// module has told it.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address.filter(|_| self.is_up())
     }
 
     /// SIM status as `checkNet` numbers it: 0 absent, 1 ready, 2 PIN, 3 PUK,
@@ -260,8 +271,10 @@ impl World<'_> {
                 network.answer = Registration::parse_answer(line, domain);
             }
             Step::CheckActive => {
-                network.seen_active |= ActiveContext::parse(line)
-                    .is_some_and(|row| row.context == context && row.active);
+                let row = ActiveContext::parse(line);
+                let row = row.filter(|row| row.context == context && row.active);
+                network.seen_active |= row.is_some();
+                network.address = row.map_or(network.address, |row| row.address);
             }
             _ => {}
         }
@@ -412,6 +425,7 @@ impl World<'_> {
         self.network.info = info;
         self.network.stray = asked;
         self.canary.value = None;
+        self.keep_alive = None;
     }
 
     /// The context is gone, the rest of the set-up stands. Returns whether

@@ -2,30 +2,38 @@
 
 use core::net::SocketAddr;
 
+use quectel_at_commands::tcp::Service;
+
 use super::Engine;
 use crate::{
+    datagram::DATAGRAM_HEADER,
     error::{ConnectError, Failure, OpenError, RecvError, SendError},
     slot::{Handle, Opening, Slot, Sock},
     state::SocketState,
 };
 
 impl<'a> Engine<'a> {
-    fn slot(&mut self, handle: Handle) -> Option<&mut Slot<'a>> {
+    pub(super) fn slot(&mut self, handle: Handle) -> Option<&mut Slot<'a>> {
         let slot = self.world.slots.get_mut(usize::from(handle.index))?;
         let live = slot.generation == handle.generation && slot.sock.used && !slot.sock.released;
         live.then_some(slot)
     }
 
-    /// Takes a free slot for a new socket. Nothing is sent.
+    /// Takes a free slot for a new TCP socket. Nothing is sent.
     ///
     /// # Errors
     /// [`OpenError::NoSlot`] if there is none.
-    pub fn socket(&mut self) -> Result<Handle, OpenError> {
+    pub fn tcp_socket(&mut self) -> Result<Handle, OpenError> {
+        self.socket(Service::Tcp)
+    }
+
+    pub(super) fn socket(&mut self, service: Service) -> Result<Handle, OpenError> {
         let at = self.world.free_slot().ok_or(OpenError::NoSlot)?;
         let slot = self.world.slots.get_mut(at).ok_or(OpenError::NoSlot)?;
         slot.generation = slot.generation.wrapping_add(1);
         slot.sock = Sock {
             used: true,
+            service,
             ..Sock::default()
         };
         slot.rx.clear();
@@ -43,13 +51,17 @@ impl<'a> Engine<'a> {
     /// # Errors
     /// [`ConnectError`]; nothing has been started then.
     pub fn connect(&mut self, handle: Handle, remote: SocketAddr) -> Result<(), ConnectError> {
-        let up = self.world.network.is_up();
-        let lost = self.world.fault.is_some();
+        let available = self.world.is_available(remote);
         let index = usize::from(handle.index);
         let busy = self.world.job.as_ref().and_then(|job| job.job.slot()) == Some(index);
         let Slot { rx, tx, sock, .. } = self.slot(handle).ok_or(ConnectError::BadHandle)?;
         if remote.port() == 0 || remote.ip().is_unspecified() {
             return Err(ConnectError::InvalidAddress);
+        }
+        if sock.service == Service::UdpService && sock.failure.is_none() {
+            // Open already: from now on it has one peer.
+            sock.remote = Some(remote);
+            return Ok(());
         }
         match sock.opening {
             Opening::Wanted | Opening::Running { .. } if sock.remote == Some(remote) => {
@@ -63,14 +75,10 @@ impl<'a> Engine<'a> {
                 return Err(ConnectError::AlreadyConnected);
             }
             _ if sock.close_wanted && sock.id.is_some() => return Err(ConnectError::Closing),
+            _ if sock.is_listener() => return Err(ConnectError::NotSupported),
             _ => {}
         }
-        if lost {
-            return Err(ConnectError::Failed(Failure::ModuleLost));
-        }
-        if !up {
-            return Err(ConnectError::NoNetwork);
-        }
+        available??;
         // What an earlier connection left unread is not the new one's.
         rx.clear();
         if !busy {
@@ -81,6 +89,10 @@ impl<'a> Engine<'a> {
             used: true,
             opening: Opening::Wanted,
             remote: Some(remote),
+            service: sock.service,
+            bind_port: sock.bind_port,
+            any_port: sock.any_port,
+            keep_alive: sock.keep_alive,
             ..Sock::default()
         };
         Ok(())
@@ -136,6 +148,9 @@ impl<'a> Engine<'a> {
     /// `WouldBlock` if the ring is full or the socket still connects.
     pub fn send(&mut self, handle: Handle, data: &[u8]) -> nb::Result<usize, SendError> {
         let slot = self.slot(handle).ok_or(SendError::BadHandle)?;
+        if slot.sock.is_datagram() {
+            return self.send_to(handle, data, None);
+        }
         let sendable = slot.sock.sendable();
         slot.sock.loss_told |= matches!(sendable, Err(nb::Error::Other(SendError::Failed(_))));
         sendable?;
@@ -179,6 +194,9 @@ impl<'a> Engine<'a> {
     /// once, after everything that had arrived.
     pub fn recv(&mut self, handle: Handle, buffer: &mut [u8]) -> nb::Result<usize, RecvError> {
         let slot = self.slot(handle).ok_or(RecvError::BadHandle)?;
+        if slot.sock.is_datagram() {
+            return Ok(self.recv_from(handle, buffer)?.len);
+        }
         if !slot.rx.is_empty() {
             let n = slot.rx.peek(buffer);
             slot.rx.consume(n);
@@ -201,6 +219,22 @@ impl<'a> Engine<'a> {
         Err(nb::Error::WouldBlock)
     }
 
+    /// As [`recv`](Self::recv), but leaves the bytes where they are.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub fn peek(&mut self, handle: Handle, buffer: &mut [u8]) -> nb::Result<usize, RecvError> {
+        let slot = self.slot(handle).ok_or(RecvError::BadHandle)?;
+        if slot.sock.is_datagram() {
+            return Ok(self.peek_from(handle, buffer)?.len);
+        }
+        if !slot.rx.is_empty() {
+            return Ok(slot.rx.peek(buffer));
+        }
+        // Nothing to leave: what `recv` would say.
+        self.recv(handle, buffer)
+    }
+
     /// Whether the next `recv` reports a broken connection.
     pub(crate) fn recv_fails(&mut self, handle: Handle) -> bool {
         self.slot(handle).is_none_or(|slot| {
@@ -208,9 +242,43 @@ impl<'a> Engine<'a> {
         })
     }
 
-    /// Bytes that `recv` would return at once.
+    /// Bytes that `recv` would return at once: those of the next datagram, on
+    /// a UDP socket.
     pub fn readable(&mut self, handle: Handle) -> usize {
-        self.slot(handle).map_or(0, |slot| slot.rx.len())
+        self.slot(handle).map_or(0, |slot| {
+            if slot.sock.is_datagram() {
+                Slot::first(&slot.rx).map_or(0, |header| usize::from(header.stored))
+            } else {
+                slot.rx.len()
+            }
+        })
+    }
+
+    /// What can be done with the socket without waiting, as `poll(2)` tells
+    /// it.
+    pub fn readiness(&mut self, handle: Handle) -> Readiness {
+        let waiting = self.waiting(handle) > 0;
+        let Some(Slot { rx, tx, sock, .. }) = self.slot(handle) else {
+            return Readiness::INVALID;
+        };
+        let opening = matches!(sock.opening, Opening::Wanted | Opening::Running { .. });
+        let failed = sock.failure.is_some() || matches!(sock.opening, Opening::Ended(Err(_)));
+        let ended = !opening && !sock.is_datagram() && sock.connected && sock.drained_or_gone();
+        let fresh = sock.opening == Opening::Idle && !sock.connected && sock.failure.is_none();
+        let room = if sock.is_datagram() {
+            DATAGRAM_HEADER
+        } else {
+            0
+        };
+        let takes = sock.sendable().is_ok() && tx.free() > room;
+        Readiness {
+            readable: !rx.is_empty() || waiting || failed || ended,
+            // A socket nobody has used: as lwIP has it.
+            writable: takes || fresh,
+            error: failed && !sock.failure_seen,
+            hang_up: failed || sock.peer_closed || fresh && !sock.is_datagram(),
+            invalid: false,
+        }
     }
 
     /// Starts to close and keeps the handle, so that the states 5 to 10 can
@@ -315,8 +383,41 @@ impl<'a> Engine<'a> {
     }
 }
 
+/// What can be done with a socket without waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Readiness {
+    /// `recv` or `accept` returns at once: data, a connection, the end of the
+    /// data, or an error. POLLIN
+    pub readable: bool,
+    /// `send` takes at least a byte. POLLOUT
+    pub writable: bool,
+    /// The connection broke and no `recv` has told. POLLERR
+    pub error: bool,
+    /// The peer has closed, the connection broke, or there never was one.
+    /// POLLHUP
+    pub hang_up: bool,
+    /// The handle's socket is closed. POLLNVAL
+    pub invalid: bool,
+}
+
+impl Readiness {
+    const INVALID: Self = Self {
+        readable: false,
+        writable: false,
+        error: false,
+        hang_up: false,
+        invalid: true,
+    };
+}
+
 impl Sock {
-    fn sendable(&self) -> nb::Result<(), SendError> {
+    /// `recv` has nothing more to wait for.
+    fn drained_or_gone(&self) -> bool {
+        self.drained || !self.reads()
+    }
+
+    pub(super) fn sendable(&self) -> nb::Result<(), SendError> {
         if let Some(failure) = self.failure {
             return Err(SendError::Failed(failure).into());
         }

@@ -120,6 +120,7 @@ impl Engine<'_> {
         world.job = None;
         world.recovery = None;
         world.fail_all(Failure::ModuleLost, now);
+        world.incoming.clear();
         world.ids.free_all();
         world.context_anew();
         world.events.push(Event::Escalated);
@@ -206,6 +207,7 @@ impl World<'_> {
         let asked = self.job.take().is_some();
         let recovering = self.recovery.take().is_some();
         self.fail_all(Failure::Restarted, now);
+        self.incoming.clear();
         self.ids.free_all();
         self.setup_anew(asked);
         self.last_send = None;
@@ -278,16 +280,15 @@ impl World<'_> {
             return;
         }
         sock.unsent |= sock.connected && (!entry.tx.is_empty() || sock.unverified);
-        if let Some(id) = sock.id.take() {
-            self.ids.discard(id);
-        }
+        let listener = sock.is_listener();
+        let id = sock.id.take();
         match sock.opening {
             Opening::Wanted | Opening::Running { .. } => {
                 sock.opening = Opening::Ended(Err(ConnectError::Failed(failure)));
             }
             // A connection that the user closed has nothing left to lose.
             _ if sock.close_wanted && entry.tx.is_empty() && !sock.unverified => {}
-            _ if sock.connected && sock.state != SocketState::TimeWait => {
+            _ if (sock.connected || listener) && sock.state != SocketState::TimeWait => {
                 sock.failure.get_or_insert(failure);
             }
             _ => {}
@@ -299,6 +300,10 @@ impl World<'_> {
         if !busy {
             entry.tx.clear();
             self.free_if_done(slot);
+        }
+        if let Some(id) = id {
+            self.ids.discard(id);
+            self.drop_children(id);
         }
     }
 }

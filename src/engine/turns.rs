@@ -6,7 +6,8 @@ use quectel_at_commands::tcp;
 
 use super::{World, job::Job, resync::QUIET_MS};
 use crate::{
-    slot::{AskState, Opening},
+    datagram::DATAGRAM_HEADER,
+    slot::{AskState, Opening, Slot, Sock},
     state::SocketState,
 };
 
@@ -55,17 +56,30 @@ impl World<'_> {
         if !sock.reads() || !sock.data_ready || sock.released || refused {
             return None;
         }
-        // A read for a few bytes costs as much as one for many: wait until
-        // half of the most is free, or of the ring.
-        let most = usize::from(self.config.family.read_max).min(entry.rx.capacity());
-        let len = entry.rx.free().min(most);
-        if len == 0 || len < most / 2 {
-            return None;
-        }
+        let read_max = usize::from(self.config.family.read_max);
+        let (len, keep) = if sock.is_datagram() {
+            // What does not fit is cut off, so there must be room for the
+            // largest, or all of the ring.
+            let most = (read_max + DATAGRAM_HEADER).min(entry.rx.capacity());
+            if entry.rx.free() < most || most <= DATAGRAM_HEADER {
+                return None;
+            }
+            (read_max, 0)
+        } else {
+            // A read for a few bytes costs as much as one for many: wait
+            // until half of the most is free, or of the ring.
+            let most = read_max.min(entry.rx.capacity());
+            let len = entry.rx.free().min(most);
+            if len == 0 || len < most / 2 {
+                return None;
+            }
+            (len, usize::MAX)
+        };
         Some(Job::Read {
             slot,
             id: sock.id?,
             len: u16::try_from(len).ok()?,
+            keep,
             announced: None,
             discard: false,
         })
@@ -86,6 +100,14 @@ impl World<'_> {
             return None;
         }
         let id = sock.id?;
+        if sock.is_datagram() {
+            return Some(Job::Send {
+                slot,
+                id,
+                len: Slot::first(&entry.tx)?.stored,
+                sent: None,
+            });
+        }
         let len = entry.tx.len().min(usize::from(self.config.family.send_max));
         // A byte that is doubled on its way leaves the block's last one over,
         // and only its echo tells. A line feed has none: no block ends with
@@ -138,6 +160,13 @@ impl World<'_> {
         if now < sock.retry_at {
             return None;
         }
+        if sock.opening == Opening::Wanted && up {
+            // Global in the module: it applies to what is opened next.
+            let minutes = sock.keep_alive;
+            if !sock.is_datagram() && minutes != self.keep_alive.unwrap_or(0) {
+                return Some(Job::KeepAlive { slot, minutes });
+            }
+        }
         if sock.opening == Opening::Wanted {
             let id = (up && opening)
                 .then(|| self.ids.least_recently_used())
@@ -173,6 +202,13 @@ impl World<'_> {
         }
         match sock.state {
             SocketState::CloseWait | SocketState::Established => {}
+            SocketState::Listen => {
+                return Some(Job::Close {
+                    slot,
+                    id,
+                    timeout: 0,
+                });
+            }
             _ => return None,
         }
         let gives_up = sock.abort || now >= sock.linger_until;
@@ -180,7 +216,9 @@ impl World<'_> {
             if !entry.tx.is_empty() {
                 return None;
             }
-            if sock.sent_total > 0 && (!sock.acked || sock.unverified) {
+            // Nobody acknowledges datagrams.
+            let acked = sock.acked || sock.is_datagram();
+            if sock.sent_total > 0 && (!acked || sock.unverified) {
                 return Some(Job::Counters {
                     slot,
                     id,
@@ -234,8 +272,7 @@ impl World<'_> {
         let Some(sock) = self.sock(slot) else {
             return;
         };
-        let looks =
-            matches!(sock.state, SocketState::Established | SocketState::SynSent) && !sock.released;
+        let looks = looked_at(sock) && !sock.released;
         if step == 0 || !looks || now < sock.look_at {
             return;
         }
@@ -250,8 +287,7 @@ impl World<'_> {
         let slots = self.slots.iter().enumerate().flat_map(|(at, slot)| {
             let sock = &slot.sock;
             let time_wait = (sock.state == SocketState::TimeWait).then_some(sock.time_wait_until);
-            let looks = self.config.look_ms > 0
-                && matches!(sock.state, SocketState::Established | SocketState::SynSent);
+            let looks = self.config.look_ms > 0 && looked_at(sock);
             let free = self.job.is_none();
             [
                 time_wait,
@@ -280,4 +316,15 @@ impl World<'_> {
         ];
         slots.chain(rest).flatten().filter(|at| *at > now).min()
     }
+}
+
+/// A URC of this socket may have been lost.
+fn looked_at(sock: &Sock) -> bool {
+    // An open that runs; one of a datagram socket has no state of its own.
+    let opens = matches!(sock.opening, Opening::Running { .. });
+    opens && sock.id.is_some()
+        || matches!(
+            sock.state,
+            SocketState::Established | SocketState::SynSent | SocketState::Listen
+        )
 }

@@ -298,7 +298,7 @@ impl<'a> Dialogue<'a> {
     /// A new socket that is connected under this id.
     #[track_caller]
     pub fn socket(&mut self, id: u8) -> Handle {
-        let handle = self.engine.socket().unwrap();
+        let handle = self.engine.tcp_socket().unwrap();
         self.connect(handle, id);
         handle
     }

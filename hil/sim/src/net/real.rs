@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Result, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(super) struct Dialer {
 impl Dialer {
     /// Begins a connect.
     pub(super) fn dial(&mut self, now: u64, pair: Pair) -> Verdict {
-        let server = SocketAddr::V4(pair.1);
+        let server = pair.1;
         let connect = move || TcpStream::connect_timeout(&server, CONNECT_LIMIT);
         let Some(result) = background::start(connect) else {
             return Verdict::Silence;

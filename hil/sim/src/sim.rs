@@ -1,6 +1,6 @@
 //! The simulation: a module, a serial line to it, a network behind it, and time.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use crate::at::channel::{Channel, Io};
 use crate::config::{Config, SimCard};
@@ -291,6 +291,26 @@ impl Sim {
         self.next = None;
         let net = &mut self.module.net;
         net.dial(self.now, remote, module_port, Box::new(peer))
+    }
+
+    /// Lets what connects to a socket of this PC connect to a port of the module. Time should follow
+    /// the clock.
+    ///
+    /// # Errors
+    /// If the socket cannot be made non-blocking.
+    pub fn forward_tcp(&mut self, from: TcpListener, module_port: u16) -> std::io::Result<()> {
+        self.next = None;
+        self.module.net.forward_tcp(from, module_port)
+    }
+
+    /// Lets what is sent to a socket of this PC go to a UDP port of the module, and what the module
+    /// sends back to where it came from. Time should follow the clock.
+    ///
+    /// # Errors
+    /// If the socket cannot be made non-blocking.
+    pub fn forward_udp(&mut self, from: UdpSocket, module_port: u16) -> std::io::Result<()> {
+        self.next = None;
+        self.module.net.forward_udp(from, module_port)
     }
 
     /// Lets a test act for a server, on its youngest established connection; none if there is none.

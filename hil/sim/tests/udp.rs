@@ -313,9 +313,9 @@ fn a_lossy_link_loses_datagrams_and_keeps_their_order() {
         host.talk("AT+QISEND=0,1\r", "\r\n> ");
         host.send([i]);
         host.sim.run_until(host.sim.now() + 100_000);
+        let n = host.sim.readable();
+        host.take(n);
     }
-    let n = host.sim.readable();
-    host.take(n);
     let mut got = Vec::new();
     loop {
         host.send("AT+QIRD=0,1500\r");

@@ -1,7 +1,7 @@
 //! UDP beyond the link: servers inside the simulator, and sockets of this PC.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::packet;
 use super::peers::{Echo, Sink};
@@ -115,8 +115,8 @@ impl Datagrams {
         }
     }
 
-    /// Does everything due at `now`.
-    pub(super) fn poll(&mut self, now: u64) {
+    /// Does everything due at `now`. `address` is the module's, of the same version as another.
+    pub(super) fn poll(&mut self, now: u64, address: &dyn Fn(IpAddr) -> Option<IpAddr>) {
         for server in self.servers.values_mut() {
             if server.io.wake_at.is_some_and(|at| at <= now) {
                 server.io.wake_at = None;
@@ -128,7 +128,7 @@ impl Datagrams {
             self.outgoing
                 .extend(sent.filter_map(|(to, data)| packet::datagram(from, to, &data)));
         }
-        let real = self.real.poll(now).into_iter();
+        let real = self.real.poll(now, address).into_iter();
         self.outgoing
             .extend(real.filter_map(|(from, to, data)| packet::datagram(from, to, &data)));
     }

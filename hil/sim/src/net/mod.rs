@@ -14,7 +14,7 @@ mod tcp;
 mod udp;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
 use smoltcp::wire::IpCidr;
 
@@ -32,7 +32,7 @@ use datagrams::Datagrams;
 use gateway::{Gateway, Pair, Verdict};
 use link::Way;
 use packet::Content;
-use real::Dialer;
+use real::{Dialer, Forwards};
 use stack::Stack;
 use tcp::TcpTable;
 use udp::UdpTable;
@@ -89,6 +89,7 @@ pub(crate) struct Net {
     unbound: Unbound,
     /// For connections that lead to the real network.
     dialer: Option<Dialer>,
+    forwards: Forwards,
     rng: Rng,
 }
 
@@ -106,6 +107,7 @@ impl Net {
             services: BTreeMap::new(),
             unbound: config.unbound,
             dialer: (config.internet == Internet::Real).then(Dialer::default),
+            forwards: Forwards::default(),
             datagrams: Datagrams::new(config.internet == Internet::Real),
             // A generator of its own: what is left to chance on the link must not depend on this.
             udp: UdpTable::new(Rng::new(!config.seed).next_u64()),
@@ -128,7 +130,7 @@ impl Net {
 
     /// A datagram from outside to a port of the module. False if the module has no such address.
     pub(crate) fn send_datagram(&mut self, from: SocketAddr, port: u16, data: &[u8]) -> bool {
-        let to = self.address_like(from.ip());
+        let to = address_like(&self.addresses, from.ip());
         if let Some(to) = to {
             self.datagrams.send(from, SocketAddr::new(to, port), data);
         }
@@ -144,17 +146,19 @@ impl Net {
         peer: Box<dyn Peer>,
     ) -> bool {
         let listener = self.tcp.listener(port, remote.ip());
-        let Some(address) = listener.or_else(|| self.address_like(remote.ip())) else {
+        let Some(address) = listener.or_else(|| address_like(&self.addresses, remote.ip())) else {
             return false;
         };
         let module = SocketAddr::new(address, port);
         self.gateway.dial(now, (module, remote), peer)
     }
 
-    /// The first address of the module of the same version.
-    fn address_like(&self, like: IpAddr) -> Option<IpAddr> {
-        let fits = |one: &&IpAddr| one.is_ipv4() == like.is_ipv4();
-        self.addresses.iter().find(fits).copied()
+    pub(crate) fn forward_tcp(&mut self, from: TcpListener, port: u16) -> std::io::Result<()> {
+        self.forwards.add(from, port)
+    }
+
+    pub(crate) fn forward_udp(&mut self, from: UdpSocket, port: u16) -> std::io::Result<()> {
+        self.datagrams.real.forward(from, port)
     }
 
     pub(crate) fn set_unbound(&mut self, at: SocketAddr, what: Unbound) {
@@ -356,7 +360,13 @@ impl Net {
                 };
                 self.gateway.receive(now, packet, &mut judge);
             }
-            self.datagrams.poll(now);
+            for (from, port, peer) in self.forwards.poll(now) {
+                // A connection that cannot be made ends when its peer is dropped.
+                self.dial(now, from, port, peer);
+            }
+            let addresses = &self.addresses;
+            self.datagrams
+                .poll(now, &|like| address_like(addresses, like));
             if let Some(dialer) = &mut self.dialer {
                 for pair in self.gateway.take_cancelled() {
                     dialer.cancel(pair);
@@ -390,11 +400,18 @@ impl Net {
             self.gateway.next(now),
             self.datagrams.next(now),
             self.dialer.as_ref().and_then(Dialer::next),
+            self.forwards.next(),
         ]
         .into_iter()
         .flatten()
         .min()
     }
+}
+
+/// The first address of the same version.
+fn address_like(addresses: &[IpAddr], like: IpAddr) -> Option<IpAddr> {
+    let fits = |one: &&IpAddr| one.is_ipv4() == like.is_ipv4();
+    addresses.iter().find(fits).copied()
 }
 
 impl From<Unbound> for Verdict {

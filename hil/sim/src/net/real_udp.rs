@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Result;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 /// How often sockets are looked at, in µs.
 const POLL_US: u64 = 1_000;
@@ -27,7 +27,7 @@ struct Flow {
 /// A port of this PC whose datagrams go to a port of the module.
 struct Forward {
     flow: Flow,
-    module: SocketAddr,
+    module_port: u16,
 }
 
 pub(super) struct RealUdp {
@@ -74,19 +74,21 @@ impl Flow {
     }
 
     /// What has come; from a stranger too, if `all`.
-    fn receive(&mut self, now: u64, module: SocketAddr, all: bool, got: &mut Vec<Incoming>) {
+    fn receive(&mut self, now: u64, all: bool) -> impl Iterator<Item = (SocketAddr, Vec<u8>)> {
+        let mut got = Vec::new();
         let mut buffer = [0; 2048];
-        // A refused datagram is reported as an error of the next call: hence a second try.
+        // Bounded, and a refused datagram is reported as an error of the next call.
         for _ in 0..MOST {
             match self.socket.recv_from(&mut buffer) {
                 Ok((n, from)) if all || self.ends.contains_key(&from) => {
                     self.note(now, from);
-                    got.push((from, module, buffer[..n].to_vec()));
+                    got.push((from, buffer[..n].to_vec()));
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
                 Ok(_) | Err(_) => {}
             }
         }
+        got.into_iter()
     }
 }
 
@@ -101,20 +103,16 @@ impl RealUdp {
     }
 
     /// Lets what comes to a socket of this PC go to the module.
-    pub(super) fn forward(
-        &mut self,
-        now: u64,
-        socket: UdpSocket,
-        module: SocketAddr,
-    ) -> Result<()> {
-        let flow = Flow::new(socket, now)?;
-        self.forwards.push(Forward { flow, module });
+    pub(super) fn forward(&mut self, socket: UdpSocket, module_port: u16) -> Result<()> {
+        let flow = Flow::new(socket, 0)?;
+        self.forwards.push(Forward { flow, module_port });
         Ok(())
     }
 
     /// A datagram from the module.
     pub(super) fn send(&mut self, now: u64, from: SocketAddr, to: SocketAddr, data: &[u8]) {
-        let answer = |f: &&mut Forward| f.module == from && f.flow.ends.contains_key(&to);
+        let answer =
+            |f: &&mut Forward| f.module_port == from.port() && f.flow.ends.contains_key(&to);
         if let Some(forward) = self.forwards.iter_mut().find(answer) {
             forward.flow.send(now, to, data);
             return;
@@ -143,7 +141,12 @@ impl RealUdp {
         oldest.map(|(module, _)| *module)
     }
 
-    pub(super) fn poll(&mut self, now: u64) -> Vec<Incoming> {
+    /// What has come. `address` is the module's, of the same version as another.
+    pub(super) fn poll(
+        &mut self,
+        now: u64,
+        address: &dyn Fn(IpAddr) -> Option<IpAddr>,
+    ) -> Vec<Incoming> {
         let mut got = Vec::new();
         if now < self.poll_at || self.flows.is_empty() && self.forwards.is_empty() {
             return got;
@@ -152,11 +155,17 @@ impl RealUdp {
         self.flows
             .retain(|_, flow| now.saturating_sub(flow.used_at) < IDLE_US);
         for (module, flow) in &mut self.flows {
-            flow.receive(now, *module, false, &mut got);
+            got.extend(
+                flow.receive(now, false)
+                    .map(|(from, data)| (from, *module, data)),
+            );
         }
         for forward in &mut self.forwards {
-            let module = forward.module;
-            forward.flow.receive(now, module, true, &mut got);
+            let port = forward.module_port;
+            got.extend(forward.flow.receive(now, true).filter_map(|(from, data)| {
+                let module = SocketAddr::new(address(from.ip())?, port);
+                Some((from, module, data))
+            }));
         }
         got
     }

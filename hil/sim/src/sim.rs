@@ -357,6 +357,11 @@ impl Sim {
         self.module.resolver.set(name, Name::Silent);
     }
 
+    /// Lets `tap` see every IP packet that leaves the module or reaches it, with right checksums.
+    pub fn set_tap(&mut self, tap: impl FnMut(u64, &[u8]) + Send + 'static) {
+        self.module.net.set_tap(Box::new(tap));
+    }
+
     /// The radio link, to be changed from now on.
     pub fn link_mut(&mut self) -> &mut Link {
         self.module.net.link_mut()

@@ -66,6 +66,10 @@ pub(crate) enum SocketId {
     Udp(u64),
 }
 
+/// Sees the packets at the module's end of the link: the time in µs, and an IP packet. What the link
+/// loses on its way to the module is not seen.
+pub type Tap = Box<dyn FnMut(u64, &[u8]) + Send>;
+
 type Factory = Box<dyn FnMut() -> Box<dyn Peer> + Send>;
 
 /// What was put at an address.
@@ -90,6 +94,7 @@ pub(crate) struct Net {
     /// For connections that lead to the real network.
     dialer: Option<Dialer>,
     forwards: Forwards,
+    tap: Option<Tap>,
     rng: Rng,
 }
 
@@ -108,6 +113,7 @@ impl Net {
             unbound: config.unbound,
             dialer: (config.internet == Internet::Real).then(Dialer::default),
             forwards: Forwards::default(),
+            tap: None,
             datagrams: Datagrams::new(config.internet == Internet::Real),
             // A generator of its own: what is left to chance on the link must not depend on this.
             udp: UdpTable::new(Rng::new(!config.seed).next_u64()),
@@ -314,6 +320,10 @@ impl Net {
         }
     }
 
+    pub(crate) fn set_tap(&mut self, tap: Tap) {
+        self.tap = Some(tap);
+    }
+
     fn poll_module(&mut self, now: u64) {
         if self.module.next(now).is_some_and(|at| at <= now)
             || self.tcp.next().is_some_and(|at| at <= now)
@@ -331,6 +341,7 @@ impl Net {
             // A listener has one spare socket, and smoltcp's UDP sockets hold little.
             let one_by_one = self.tcp.listens() || !self.udp.is_empty();
             while let Some(packet) = self.down.receive(now) {
+                tap(&mut self.tap, now, &packet);
                 self.module.receive(packet);
                 if one_by_one {
                     self.poll_module(now);
@@ -338,6 +349,7 @@ impl Net {
             }
             self.poll_module(now);
             while let Some(packet) = self.module.transmit() {
+                tap(&mut self.tap, now, &packet);
                 self.up.send(now, packet, &self.link, &mut self.rng);
                 busy = true;
             }
@@ -405,6 +417,12 @@ impl Net {
         .into_iter()
         .flatten()
         .min()
+    }
+}
+
+fn tap(tap: &mut Option<Tap>, now: u64, packet: &[u8]) {
+    if let Some(tap) = tap {
+        tap(now, &packet::with_checksums(packet.to_vec()));
     }
 }
 

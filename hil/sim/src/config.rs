@@ -1,6 +1,6 @@
 //! How a simulation is set up.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::net::{Internet, Link, Unbound};
 use crate::profile::Profile;
@@ -60,6 +60,8 @@ pub struct Cellular {
     pub denied_apns: Vec<String>,
     /// The address of context 1; context n has the last octet n - 1 higher.
     pub address: Ipv4Addr,
+    /// The IPv6 address of context 1; that of context n is n - 1 higher.
+    pub address_v6: Ipv6Addr,
     /// The name servers that the network gives.
     pub name_servers: [Ipv4Addr; 2],
     /// How long a name server takes to answer, in µs.
@@ -84,6 +86,7 @@ impl Default for Cellular {
             ber: 99,
             denied_apns: Vec::new(),
             address: Ipv4Addr::new(10, 7, 157, 1),
+            address_v6: Ipv6Addr::new(0x2001, 0xdb8, 0x9d, 0, 0, 0, 0, 1),
             name_servers: [Ipv4Addr::new(192, 0, 2, 53), Ipv4Addr::new(192, 0, 2, 54)],
             dns_us: 60_000,
             imsi: "001010123456789".into(),

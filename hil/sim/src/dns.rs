@@ -1,7 +1,7 @@
 //! The name server: a table of names, then, if there is a real network, the resolver of this PC.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, TryRecvError};
 
 use crate::background;
@@ -14,7 +14,7 @@ const REAL_TTL_S: u32 = 60;
 /// What the name server knows of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Name {
-    Addresses(Vec<Ipv4Addr>, u32),
+    Addresses(Vec<IpAddr>, u32),
     /// The name server never answers for it.
     Silent,
 }
@@ -34,7 +34,7 @@ pub(crate) enum Answer {
     /// URCs for the host.
     Urc(Vec<String>),
     /// The address for an open, or none.
-    Open(u8, Option<Ipv4Addr>),
+    Open(u8, Option<IpAddr>),
 }
 
 #[derive(Debug)]
@@ -45,7 +45,7 @@ struct Query {
     /// How the answer is printed: with the ttl or not.
     ttl: bool,
     /// The PC is looking it up.
-    real: Option<Receiver<Vec<Ipv4Addr>>>,
+    real: Option<Receiver<Vec<IpAddr>>>,
 }
 
 #[derive(Debug, Default)]
@@ -84,7 +84,7 @@ impl Resolver {
         ttl: bool,
     ) {
         let name = name.to_ascii_lowercase();
-        let literal = name.parse::<Ipv4Addr>().is_ok();
+        let literal = name.parse::<IpAddr>().is_ok();
         let real = match self.names.get(&name) {
             None if self.real && !literal => look_up(&name),
             _ => None,
@@ -137,7 +137,7 @@ impl Resolver {
         None
     }
 
-    fn known(&self, name: &str) -> (Vec<Ipv4Addr>, u32) {
+    fn known(&self, name: &str) -> (Vec<IpAddr>, u32) {
         match (name.parse(), self.names.get(name)) {
             (Ok(literal), _) => (vec![literal], 0),
             (_, Some(Name::Addresses(addresses, ttl))) => (addresses.clone(), *ttl),
@@ -147,7 +147,7 @@ impl Resolver {
 }
 
 impl Query {
-    fn answer(&self, addresses: &[Ipv4Addr], ttl: u32) -> Answer {
+    fn answer(&self, addresses: &[IpAddr], ttl: u32) -> Answer {
         match self.asker {
             Asker::Open(id) => Answer::Open(id, addresses.first().copied()),
             Asker::Host if addresses.is_empty() => {
@@ -160,7 +160,7 @@ impl Query {
                 } else {
                     format!("+QIURC: \"dnsgip\",0,{count}")
                 };
-                let row = |address: &Ipv4Addr| format!("+QIURC: \"dnsgip\",\"{address}\"");
+                let row = |address: &IpAddr| format!("+QIURC: \"dnsgip\",\"{address}\"");
                 Answer::Urc(
                     std::iter::once(head)
                         .chain(addresses.iter().map(row))
@@ -172,15 +172,13 @@ impl Query {
 }
 
 /// Asks the PC, which may take its time, for the IPv4 addresses of a name.
-fn look_up(name: &str) -> Option<Receiver<Vec<Ipv4Addr>>> {
+fn look_up(name: &str) -> Option<Receiver<Vec<IpAddr>>> {
     let name = name.to_owned();
     background::start(move || {
         let found = (name.as_str(), 0).to_socket_addrs().into_iter().flatten();
-        let mut addresses: Vec<Ipv4Addr> = found
-            .filter_map(|address| match address {
-                SocketAddr::V4(v4) => Some(*v4.ip()),
-                SocketAddr::V6(_) => None,
-            })
+        let mut addresses: Vec<IpAddr> = found
+            .filter(SocketAddr::is_ipv4)
+            .map(|address| address.ip())
             .collect();
         addresses.dedup();
         addresses

@@ -213,6 +213,14 @@ pub struct Profile {
     pub row_in_fin_wait_2: bool,
     /// Whether `AT+QISTATE` shows 3 for a connected client, as seen on a BG96.
     pub client_state_3: bool,
+    /// Whether `AT+QISTATE` shows 3 for a `UDP SERVICE`, where an EC25 shows 2.
+    pub udp_service_state_3: bool,
+    /// The error of an open whose local port is taken: 556, or 574.
+    pub port_taken_error: u16,
+    /// Whether what one `AT+QIRD` leaves of a datagram is lost.
+    pub datagram_rest_lost: bool,
+    /// Whether `AT+QIOPEN` takes a number of clients and a connect timeout too, as an EC200U does.
+    pub open_extras: bool,
     /// Whether `AT+QISTATE` shows the local port asked for instead of the real one.
     pub requested_local_port: bool,
 
@@ -318,6 +326,10 @@ impl Profile {
             close_opening: CloseOpening::Cancel,
             row_in_fin_wait_2: false,
             client_state_3: false,
+            udp_service_state_3: false,
+            port_taken_error: 556,
+            datagram_rest_lost: false,
+            open_extras: false,
             requested_local_port: false,
             qird_tail: QirdTail::BlankLine,
             recv_urc: RecvUrc::WhenEmpty,

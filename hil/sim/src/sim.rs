@@ -1,6 +1,6 @@
 //! The simulation: a module, a serial line to it, a network behind it, and time.
 
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use crate::at::channel::{Channel, Io};
 use crate::config::{Config, SimCard};
@@ -9,7 +9,7 @@ use crate::fault::Fault;
 use crate::faults::{Effect, Incident, Mishap, Part, Place, Target, Times, UrcPlace, When};
 use crate::line::{Line, LineFault};
 use crate::module::{Module, Power};
-use crate::net::{Link, Peer, PeerIo, TcpSocket, TcpState, Unbound};
+use crate::net::{Link, Peer, PeerIo, TcpSocket, TcpState, UdpPeer, Unbound};
 use crate::profile::Profile;
 use crate::trace::{Direction, Traced};
 
@@ -231,7 +231,7 @@ impl Sim {
     pub fn tcp_state(&self, connect_id: u8) -> Option<TcpState> {
         let row = self.module.sockets.get(connect_id)?;
         Some(
-            row.tcp
+            row.tcp()
                 .map_or(TcpState::Closed, |serial| self.module.net.state(serial)),
         )
     }
@@ -246,11 +246,71 @@ impl Sim {
     /// Puts a server at an address. `make` gives a peer for each connection.
     pub fn serve<P: Peer + 'static>(
         &mut self,
-        at: SocketAddrV4,
+        at: SocketAddr,
         make: impl FnMut() -> P + Send + 'static,
     ) {
         self.module.net.serve(at, make);
         self.next = None;
+    }
+
+    /// Puts a UDP server at an address.
+    ///
+    /// ```
+    /// # use quectel_sim::{Config, Echo, Sim, UdpIo};
+    /// # use std::net::SocketAddr;
+    /// # let mut sim = Sim::new(Config::default());
+    /// sim.serve_udp("192.0.2.7:7".parse().unwrap(), Echo);
+    /// let shout = |io: &mut UdpIo, from: SocketAddr, data: &[u8]| {
+    ///     io.send_to(from, &data.to_ascii_uppercase());
+    /// };
+    /// sim.serve_udp("192.0.2.7:8".parse().unwrap(), shout);
+    /// ```
+    pub fn serve_udp(&mut self, at: SocketAddr, peer: impl UdpPeer + 'static) {
+        self.module.net.serve_udp(at, Box::new(peer));
+        self.next = None;
+    }
+
+    /// Sends a datagram that the module has not asked for, from `from` to a port of it. False if the
+    /// module has no address of that version.
+    pub fn send_datagram(&mut self, from: SocketAddr, module_port: u16, data: &[u8]) -> bool {
+        self.next = None;
+        self.module.net.send_datagram(from, module_port, data)
+    }
+
+    /// Lets a client connect from `remote` to a port of the module, where a `TCP LISTENER` may be.
+    ///
+    /// The peer is told of the connection when it stands; if the module refuses it, it is only told
+    /// that it is closed. False if it cannot be tried: the module has no address of that version, or
+    /// there is such a connection already. [`Sim::with_peer`] finds the connection by `remote`.
+    pub fn dial(
+        &mut self,
+        remote: SocketAddr,
+        module_port: u16,
+        peer: impl Peer + 'static,
+    ) -> bool {
+        self.next = None;
+        let net = &mut self.module.net;
+        net.dial(self.now, remote, module_port, Box::new(peer))
+    }
+
+    /// Lets what connects to a socket of this PC connect to a port of the module. Time should follow
+    /// the clock.
+    ///
+    /// # Errors
+    /// If the socket cannot be made non-blocking.
+    pub fn forward_tcp(&mut self, from: TcpListener, module_port: u16) -> std::io::Result<()> {
+        self.next = None;
+        self.module.net.forward_tcp(from, module_port)
+    }
+
+    /// Lets what is sent to a socket of this PC go to a UDP port of the module, and what the module
+    /// sends back to where it came from. Time should follow the clock.
+    ///
+    /// # Errors
+    /// If the socket cannot be made non-blocking.
+    pub fn forward_udp(&mut self, from: UdpSocket, module_port: u16) -> std::io::Result<()> {
+        self.next = None;
+        self.module.net.forward_udp(from, module_port)
     }
 
     /// Lets a test act for a server, on its youngest established connection; none if there is none.
@@ -266,7 +326,7 @@ impl Sim {
     /// ```
     pub fn with_peer<R>(
         &mut self,
-        server: SocketAddrV4,
+        server: SocketAddr,
         act: impl FnOnce(&mut PeerIo) -> R,
     ) -> Option<R> {
         self.next = None;
@@ -274,7 +334,7 @@ impl Sim {
     }
 
     /// Lets connections to an address be refused, or get no answer.
-    pub fn set_unbound(&mut self, at: SocketAddrV4, what: Unbound) {
+    pub fn set_unbound(&mut self, at: SocketAddr, what: Unbound) {
         self.module.net.set_unbound(at, what);
     }
 
@@ -282,6 +342,12 @@ impl Sim {
     ///
     /// A name without addresses is unknown.
     pub fn set_name(&mut self, name: &str, addresses: &[Ipv4Addr], ttl_s: u32) {
+        let addresses: Vec<IpAddr> = addresses.iter().copied().map(IpAddr::from).collect();
+        self.set_name_addresses(name, &addresses, ttl_s);
+    }
+
+    /// The same with addresses of either version.
+    pub fn set_name_addresses(&mut self, name: &str, addresses: &[IpAddr], ttl_s: u32) {
         let known = Name::Addresses(addresses.to_vec(), ttl_s);
         self.module.resolver.set(name, known);
     }
@@ -289,6 +355,11 @@ impl Sim {
     /// Lets the name server never answer for a name.
     pub fn set_name_silent(&mut self, name: &str) {
         self.module.resolver.set(name, Name::Silent);
+    }
+
+    /// Lets `tap` see every IP packet that leaves the module or reaches it, with right checksums.
+    pub fn set_tap(&mut self, tap: impl FnMut(u64, &[u8]) + Send + 'static) {
+        self.module.net.set_tap(Box::new(tap));
     }
 
     /// The radio link, to be changed from now on.

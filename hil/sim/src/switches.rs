@@ -180,6 +180,19 @@ const TABLE: &[Row] = &[
     ),
     Row("client-state-3", Kind::OnOff(|p, on| p.client_state_3 = on)),
     Row(
+        "udp-service-state-3",
+        Kind::OnOff(|p, on| p.udp_service_state_3 = on),
+    ),
+    Row(
+        "port-taken-error",
+        Kind::Number(999, |p, number| p.port_taken_error = number as u16),
+    ),
+    Row(
+        "datagram-rest-lost",
+        Kind::OnOff(|p, on| p.datagram_rest_lost = on),
+    ),
+    Row("open-extras", Kind::OnOff(|p, on| p.open_extras = on)),
+    Row(
         "requested-local-port",
         Kind::OnOff(|p, on| p.requested_local_port = on),
     ),

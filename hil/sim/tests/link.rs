@@ -3,7 +3,7 @@
 mod common;
 
 use common::Host;
-use quectel_sim::{Config, Direction, Link, Record, Sink, Source, Then};
+use quectel_sim::{Config, Direction, Echo, Link, Record, Sink, Source, Then};
 
 /// Bytes that look like nothing.
 fn noise(n: usize) -> Vec<u8> {
@@ -173,4 +173,43 @@ fn sixty_four_megabytes() {
         assert!(download(&mut host, 1 << 20) == data);
         host.talk("AT+QICLOSE=0\r", "\r\nOK\r\n");
     }
+}
+
+#[test]
+fn a_tap_sees_what_passes_the_module() {
+    use std::sync::{Arc, Mutex};
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let mut host = Host::ready(Config::default());
+    let sink = seen.clone();
+    host.sim.set_tap(move |at, packet| {
+        sink.lock().unwrap().push((at, packet.to_vec()));
+    });
+    host.sim.serve("192.0.2.7:7".parse().unwrap(), || Echo);
+    let begin = host.sim.now();
+    host.open(0);
+    let seen = seen.lock().unwrap();
+    let flags = |i: usize| seen[i].1[33];
+    // SYN, and 40 ms later SYN and ACK, and at once ACK.
+    assert_eq!((flags(0), flags(1), flags(2)), (0x02, 0x12, 0x10));
+    assert!(seen[0].0 > begin);
+    assert_eq!((seen[1].0, seen[2].0), (seen[0].0 + 40_000, seen[1].0));
+    assert_eq!(seen[0].1[12..20], [10, 7, 157, 1, 192, 0, 2, 7]);
+    for (_, packet) in seen.iter() {
+        assert_eq!(checksum(&packet[..20]), 0xFFFF);
+        let length = (packet.len() - 20) as u8;
+        let pseudo = [&packet[12..20], &[0, 6, 0, length], &packet[20..]].concat();
+        assert_eq!(checksum(&pseudo), 0xFFFF);
+    }
+}
+
+/// The Internet checksum, before it is inverted.
+fn checksum(data: &[u8]) -> u16 {
+    let words = data
+        .chunks(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0)));
+    let mut sum: u32 = words.sum();
+    while sum > 0xFFFF {
+        sum = (sum & 0xFFFF) + (sum >> 16);
+    }
+    sum as u16
 }

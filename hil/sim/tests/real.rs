@@ -5,7 +5,7 @@
 mod common;
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use common::Host;
@@ -195,4 +195,96 @@ fn the_resolver_of_the_pc_answers_after_the_table() {
         &mut host,
         "\r\n+QIURC: \"dnsgip\",0,1,60\r\n\r\n+QIURC: \"dnsgip\",\"127.0.0.1\"\r\n",
     );
+}
+
+#[test]
+fn datagrams_pass_both_ways() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    server.set_nonblocking(true).unwrap();
+    let port = server.local_addr().unwrap().port();
+    let mut host = Host::ready(config());
+    host.talk(
+        format!("AT+QIOPEN=1,0,\"UDP\",\"127.0.0.1\",{port},0,0\r"),
+        "\r\nOK\r\n\r\n+QIOPEN: 0,0\r\n",
+    );
+    host.qisend(0, b"ping");
+    let (data, from) = until(&mut host, "a datagram", |_| receive(&server));
+    assert_eq!(data, b"ping");
+    // Not from the one it was sent to: never arrives.
+    let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let nat = ("127.0.0.1", from.port());
+    stranger.send_to(b"hello", nat).unwrap();
+    server.send_to(b"pong", nat).unwrap();
+    expect(&mut host, "\r\n+QIURC: \"recv\",0\r\n");
+    host.qird(0, b"pong");
+    host.talk("AT+QIRD=0,0\r", "\r\n+QIRD: 4,4,0\r\n\r\nOK\r\n");
+}
+
+fn receive(socket: &UdpSocket) -> Option<(Vec<u8>, std::net::SocketAddr)> {
+    let mut buffer = [0; 2048];
+    match socket.recv_from(&mut buffer) {
+        Ok((n, from)) => Some((buffer[..n].to_vec(), from)),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn a_client_on_this_pc_reaches_a_listener() {
+    let gate = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = gate.local_addr().unwrap();
+    let mut host = Host::ready(Config::default());
+    host.sim.forward_tcp(gate, 8080).unwrap();
+    // Nobody listens yet.
+    let mut refused = TcpStream::connect(address).unwrap();
+    refused.set_nonblocking(true).unwrap();
+    until(&mut host, "the end", |_| match refused.read(&mut [0]) {
+        Ok(0) => Some(()),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => Some(()),
+        other => panic!("{other:?}"),
+    });
+    host.talk(
+        "AT+QIOPEN=1,0,\"TCP LISTENER\",\"127.0.0.1\",0,8080,0\r",
+        "\r\nOK\r\n\r\n+QIOPEN: 0,0\r\n",
+    );
+    let mut client = TcpStream::connect(address).unwrap();
+    client.set_nonblocking(true).unwrap();
+    let port = client.local_addr().unwrap().port();
+    expect(
+        &mut host,
+        &format!("\r\n+QIURC: \"incoming\",11,0,\"127.0.0.1\",{port}\r\n"),
+    );
+    client.write_all(b"hello").unwrap();
+    expect(&mut host, "\r\n+QIURC: \"recv\",11\r\n");
+    host.qird(11, b"hello");
+    host.qisend(11, b"welcome");
+    assert_eq!(read(&mut host, &mut client, 7), b"welcome");
+    drop(client);
+    expect(&mut host, "\r\n+QIURC: \"closed\",11\r\n");
+}
+
+#[test]
+fn datagrams_from_this_pc_reach_a_service() {
+    let gate = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = gate.local_addr().unwrap();
+    let mut host = Host::ready(Config::default());
+    host.sim.forward_udp(gate, 3030).unwrap();
+    host.talk(
+        "AT+QIOPEN=1,0,\"UDP SERVICE\",\"127.0.0.1\",0,3030,0\r",
+        "\r\nOK\r\n\r\n+QIOPEN: 0,0\r\n",
+    );
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_nonblocking(true).unwrap();
+    let port = client.local_addr().unwrap().port();
+    client.send_to(b"hello", address).unwrap();
+    expect(&mut host, "\r\n+QIURC: \"recv\",0\r\n");
+    host.talk(
+        "AT+QIRD=0\r",
+        format!("\r\n+QIRD: 5,\"127.0.0.1\",{port}\r\nhello\r\n\r\nOK\r\n"),
+    );
+    host.talk(format!("AT+QISEND=0,4,\"127.0.0.1\",{port}\r"), "\r\n> ");
+    host.talk("back", "\r\nSEND OK\r\n");
+    let (data, from) = until(&mut host, "a datagram", |_| receive(&client));
+    assert_eq!((data.as_slice(), from), (b"back".as_slice(), address));
 }

@@ -24,6 +24,8 @@ impl Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Payload {
     pub(crate) id: u8,
+    /// For a UDP service.
+    pub(crate) to: Option<std::net::SocketAddr>,
     /// The exact length; without it Ctrl-Z ends the payload.
     pub(crate) length: Option<usize>,
     /// How long the module waits for the payload, in µs.

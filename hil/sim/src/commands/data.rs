@@ -1,5 +1,7 @@
 //! Sending and receiving.
 
+use std::net::SocketAddr;
+
 use super::tcpip::connect_id;
 use crate::at::channel::LONGEST_PAYLOAD;
 use crate::at::parse::{Call, Malformed};
@@ -23,15 +25,23 @@ const LONGEST_HEX: usize = 512;
 /// The most bytes of one `AT+QIRD`.
 const LONGEST_READ: u32 = 1500;
 
-/// `AT+QISEND=<id>[,<n>]`, or `=<id>,0` for the counters.
+/// `AT+QISEND=<id>[,<n>[,"<ip>",<port>]]`, or `=<id>,0` for the counters.
 fn send(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
-    call.at_most(2)?;
+    call.at_most(4)?;
     let id = connect_id(module, call, 0)?;
+    let to = match call.len() {
+        4 => {
+            let ip = call.quoted(2)?.parse().map_err(|_| Malformed)?;
+            Some(SocketAddr::new(ip, call.ranged(3, 1..=65_535)? as u16))
+        }
+        3 => return Err(Malformed),
+        _ => None,
+    };
     let length = match call.has(1) {
         true => Some(call.ranged(1, 0..=LONGEST_PAYLOAD as u32)? as usize),
         false => None,
     };
-    if length == Some(0) {
+    if length == Some(0) && to.is_none() {
         return Ok(match module.send_counters(id) {
             Some([total, acked, unacked]) => {
                 reply.row(format!("+QISEND: {total},{acked},{unacked}"));
@@ -40,8 +50,11 @@ fn send(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
             None => module.tcpip_error(572),
         });
     }
-    if let Err(error) = module.may_send(id) {
+    if let Err(error) = module.may_send(id, to) {
         return Ok(module.tcpip_error(error));
+    }
+    if length == Some(0) {
+        return Err(Malformed);
     }
     if module.faults.refuse_prompt.count() {
         return Ok(module.tcpip_error(572));
@@ -50,6 +63,7 @@ fn send(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     let timer = seconds > 0 && module.profile.send_timeout != SendTimeout::Never;
     Ok(Outcome::Prompt(Payload {
         id,
+        to,
         length,
         limit_us: timer.then_some(u64::from(seconds) * 1_000_000),
     }))
@@ -63,10 +77,10 @@ fn send_hex(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     if data.is_empty() || data.len() > LONGEST_HEX {
         return Err(Malformed);
     }
-    if let Err(error) = module.may_send(id) {
+    if let Err(error) = module.may_send(id, None) {
         return Ok(module.tcpip_error(error));
     }
-    Ok(Outcome::Done(module.send(id, &data)))
+    Ok(Outcome::Done(module.send(id, None, &data)))
 }
 
 /// What hexadecimal digits in pairs stand for.
@@ -97,7 +111,8 @@ fn read(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
         reply.row(format!("+QIRD: {total},{read},{unread}"));
         return Ok(Outcome::OK);
     }
-    let data = module.read(id, length);
+    let received = module.read(id, length);
+    let data = received.data;
     if data.is_empty() {
         reply.row("+QIRD: 0");
         return Ok(Outcome::OK);
@@ -108,7 +123,11 @@ fn read(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     } else {
         "\r\n"
     };
-    reply.raw(format!("\r\n+QIRD: {}{between}", data.len()).as_bytes());
+    let from = received
+        .from
+        .map(|from| format!(",\"{}\",{}", from.ip(), from.port()))
+        .unwrap_or_default();
+    reply.raw(format!("\r\n+QIRD: {}{from}{between}", data.len()).as_bytes());
     if qicfg.get(Key::DataFormat, 1) == 1 {
         let hex: String = data.iter().map(|byte| format!("{byte:02X}")).collect();
         reply.raw(hex.as_bytes());

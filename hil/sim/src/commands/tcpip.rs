@@ -3,7 +3,7 @@
 use crate::at::parse::{Call, Malformed};
 use crate::at::reply::Reply;
 use crate::at::table::{Command, Outcome};
-use crate::module::{Module, OpenRequest, Row, Wait};
+use crate::module::{Module, OpenRequest, Row, Service, Wait};
 use crate::profile::CloseOpening;
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -14,6 +14,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .execute(list)
         .read(list)
         .write(list_some),
+    Command::new("+QIACCEPT").tcpip().write(accept),
 ];
 
 type Result = std::result::Result<Outcome, Malformed>;
@@ -32,28 +33,42 @@ pub(super) fn connect_id(
     )? as u8)
 }
 
-/// `AT+QIOPEN=<context>,<id>,"TCP","<host>",<port>[,<local port>[,<access mode>]]`
+/// `AT+QIOPEN=<context>,<id>,"<service>","<host>",<port>[,<local port>[,<access mode>[,<clients>
+/// [,<seconds>]]]]`
 fn open(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
-    call.at_most(7)?;
+    call.at_most(if module.profile.open_extras { 9 } else { 7 })?;
     let context = call.ranged(0, 1..=u32::from(module.profile.contexts))? as u8;
     let id = connect_id(module, call, 1)?;
-    let (service, host) = (call.quoted(2)?, call.quoted(3)?);
-    let port = call.ranged(4, 1..=65_535)? as u16;
-    let local_port = call.ranged_or(5, 0..=65_535, 0)? as u16;
+    let host = call.quoted(3)?;
+    let Some(service) = Service::named(call.quoted(2)?) else {
+        return Ok(module.tcpip_error(555));
+    };
+    // A server has no remote port, and needs a local one.
+    let (first, first_local) = if service.is_server() { (0, 1) } else { (1, 0) };
+    let port = call.ranged(4, first..=65_535)? as u16;
+    let local_port = call.ranged_or(5, first_local..=65_535, 0)? as u16;
     let access_mode = call.ranged_or(6, 0..=2, 0)? as u8;
     if host.is_empty() || host.len() > LONGEST_HOST {
         return Err(Malformed);
     }
-    if service != "TCP" || access_mode != 0 {
+    let clients = call.ranged_or(7, 0..=11, 11)? as u8;
+    let connect_us = match call.has(8) {
+        true => Some(u64::from(call.ranged(8, 10..=150)?) * 1_000_000),
+        false => None,
+    };
+    if access_mode != 0 {
         return Ok(module.tcpip_error(555));
     }
     let request = OpenRequest {
         context,
         id,
+        service,
         host,
         port,
         local_port,
         access_mode,
+        clients,
+        connect_us,
     };
     if let Err(error) = module.open(&request) {
         module.last_error = error;
@@ -77,6 +92,18 @@ fn close(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
         return Ok(Outcome::Wait(Wait::Close { id, until }));
     }
     Ok(Outcome::OK)
+}
+
+/// `AT+QIACCEPT=<id>,<0|1>`: refuses or accepts a client that waits, if `tcp/accept` is 0. The
+/// manuals seen do not say whose id it is; both the client's own and the listener's are taken.
+fn accept(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
+    call.at_most(2)?;
+    let id = connect_id(module, call, 0)?;
+    let accept = call.ranged(1, 0..=1)? == 1;
+    Ok(match module.decide_client(id, accept) {
+        true => Outcome::OK,
+        false => module.tcpip_error(560),
+    })
 }
 
 fn list(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
@@ -103,20 +130,23 @@ fn list_some(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
 
 fn rows(module: &Module, reply: &mut Reply, wanted: impl Fn(u8, &Row) -> bool) {
     for (id, row) in module.sockets.rows().filter(|(id, row)| wanted(*id, row)) {
-        let real = row
-            .tcp
-            .and_then(|serial| module.net.info(serial))
-            .map(|tcp| tcp.local_port);
+        let real = row.socket.and_then(|one| module.net.local_port(one));
         let local_port = match real {
             Some(port) if !module.profile.requested_local_port => port,
             _ => row.local_port,
         };
         let (ip, port) = (row.remote.ip(), row.remote.port());
+        // A server shows its own address.
+        let ip = match row.service.is_server() {
+            true => module.local_address(row.context, ip).unwrap_or(ip),
+            false => ip,
+        };
+        let (service, server) = (row.service.name(), row.server.unwrap_or(0));
         let (state, context, access_mode) =
             (module.socket_state(row), row.context, row.access_mode);
         let at_port = &module.profile.port;
         reply.row(format!(
-            "+QISTATE: {id},\"TCP\",\"{ip}\",{port},{local_port},{state},{context},0,{access_mode},\"{at_port}\""
+            "+QISTATE: {id},\"{service}\",\"{ip}\",{port},{local_port},{state},{context},{server},{access_mode},\"{at_port}\""
         ));
     }
 }

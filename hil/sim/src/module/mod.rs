@@ -5,10 +5,10 @@ mod radio;
 mod sockets;
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(crate) use pdp::{Context, ContextState};
-pub(crate) use sockets::{OpenRequest, Row, Sockets};
+pub(crate) use sockets::{OpenRequest, Row, Service, Sockets};
 
 use crate::at::reply::{Final, framed};
 use crate::at::table::Outcome;
@@ -267,10 +267,22 @@ impl Module {
         self.now >= self.initialised_at
     }
 
-    /// The address of a context.
+    /// The IPv4 address that the network gives a context.
     pub(crate) fn context_address(&self, context: u8) -> Ipv4Addr {
         let first = u32::from(self.cellular.address);
         Ipv4Addr::from(first.wrapping_add(u32::from(context).saturating_sub(1)))
+    }
+
+    /// The IPv6 address that the network gives a context.
+    pub(crate) fn context_address_v6(&self, context: u8) -> Ipv6Addr {
+        let first = u128::from(self.cellular.address_v6);
+        Ipv6Addr::from(first.wrapping_add(u128::from(context).saturating_sub(1)))
+    }
+
+    /// The address of an active context from which one like this can be reached.
+    pub(crate) fn local_address(&self, context: u8, like: IpAddr) -> Option<IpAddr> {
+        let mut all = self.contexts.get(&context)?.addresses.iter();
+        all.find(|one| one.is_ipv4() == like.is_ipv4()).copied()
     }
 
     // Time.

@@ -1,5 +1,7 @@
 //! PDP contexts: activation and deactivation.
 
+use std::net::IpAddr;
+
 use super::{Module, Wait};
 use crate::at::table::Outcome;
 
@@ -17,6 +19,8 @@ pub(crate) enum ContextState {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Context {
     pub(crate) state: ContextState,
+    /// Its addresses, while it is active.
+    pub(crate) addresses: Vec<IpAddr>,
     /// 1 IPv4, 2 IPv6, 3 both; 0 if never set.
     pub(crate) kind: u8,
     pub(crate) apn: String,
@@ -89,8 +93,20 @@ impl Module {
             return false;
         }
         entry.state = ContextState::Active;
-        let address = self.context_address(context);
-        self.net.add_address(address);
+        let kind = entry.kind;
+        let mut addresses = Vec::new();
+        if kind != 2 {
+            addresses.push(self.context_address(context).into());
+        }
+        if kind >= 2 {
+            addresses.push(self.context_address_v6(context).into());
+        }
+        for address in &addresses {
+            self.net.add_address(*address);
+        }
+        if let Some(entry) = self.contexts.get_mut(&context) {
+            entry.addresses = addresses;
+        }
         true
     }
 
@@ -133,12 +149,11 @@ impl Module {
     }
 
     fn leave(&mut self, context: u8, state: ContextState) {
-        if self.context_state(context) == ContextState::Active {
-            let address = self.context_address(context);
-            self.net.remove_address(address);
-        }
         if let Some(entry) = self.contexts.get_mut(&context) {
             entry.state = state;
+            for address in std::mem::take(&mut entry.addresses) {
+                self.net.remove_address(address);
+            }
         }
     }
 }

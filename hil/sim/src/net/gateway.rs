@@ -7,12 +7,12 @@
 //! looks to the module exactly as it would on the Internet, and no timer of the stack runs meanwhile.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, SocketAddr};
 
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
-use smoltcp::wire::{IpProtocol, Ipv4Packet, TcpPacket};
 
+use super::packet::{self, Content};
 use super::peer::{Ending, Peer, PeerIo};
 use super::stack::Stack;
 
@@ -24,7 +24,7 @@ const MOST: usize = 512;
 const PATIENCE_US: u64 = 120_000_000;
 
 /// A connection as the network sees it: client (the module) and server.
-pub(super) type Pair = (SocketAddrV4, SocketAddrV4);
+pub(super) type Pair = (SocketAddr, SocketAddr);
 
 /// What becomes of a connection that the module tries to make.
 pub(super) enum Verdict {
@@ -59,29 +59,6 @@ pub(super) struct Gateway {
     accepted: u64,
 }
 
-/// The addresses and the kind of a TCP packet.
-struct Snooped {
-    pair: Pair,
-    opening: bool,
-    reset: bool,
-}
-
-fn snoop(packet: &[u8]) -> Option<Snooped> {
-    let ip = Ipv4Packet::new_checked(packet).ok()?;
-    if ip.next_header() != IpProtocol::Tcp {
-        return None;
-    }
-    let tcp = TcpPacket::new_checked(ip.payload()).ok()?;
-    Some(Snooped {
-        pair: (
-            SocketAddrV4::new(ip.src_addr(), tcp.src_port()),
-            SocketAddrV4::new(ip.dst_addr(), tcp.dst_port()),
-        ),
-        opening: tcp.syn() && !tcp.ack(),
-        reset: tcp.rst(),
-    })
-}
-
 impl Gateway {
     pub(super) fn new(seed: u64) -> Gateway {
         let mut stack = Stack::new(seed);
@@ -102,17 +79,20 @@ impl Gateway {
         packet: Vec<u8>,
         judge: &mut dyn FnMut(Pair) -> Verdict,
     ) {
-        let Some(seen) = snoop(&packet) else {
+        let Some(seen) = packet::parse(&packet) else {
+            return;
+        };
+        let Content::Tcp { opening, reset } = seen.content else {
             self.stack.receive(packet);
             return;
         };
-        let pair = seen.pair;
+        let pair = (seen.from, seen.to);
         if self.held.contains_key(&pair) {
-            if seen.reset {
+            if reset {
                 self.held.remove(&pair);
                 self.cancelled.push(pair);
             }
-        } else if seen.opening && !self.connections.contains_key(&pair) {
+        } else if opening && !self.connections.contains_key(&pair) {
             let verdict = judge(pair);
             self.apply(now, pair, packet, verdict);
         } else {
@@ -173,17 +153,33 @@ impl Gateway {
         dropped.is_some()
     }
 
-    fn accept(&mut self, now: u64, pair: Pair, peer: Box<dyn Peer>) {
-        let (client, server) = pair;
-        let mut socket = Socket::new(
-            SocketBuffer::new(vec![0; RECEIVE_BUFFER]),
-            SocketBuffer::new(vec![0; SEND_BUFFER]),
-        );
-        socket.set_nagle_enabled(false);
-        // Port 0 cannot be listened on; the bare stack then refuses the connection.
-        if socket.listen((*server.ip(), server.port())).is_err() {
-            return;
+    /// Begins a connection to the module. False if there is one of this pair of addresses, or no room.
+    pub(super) fn dial(&mut self, now: u64, pair: Pair, peer: Box<dyn Peer>) -> bool {
+        let (module, remote) = pair;
+        if self.connections.contains_key(&pair) || !self.make_room() {
+            return false;
         }
+        let mut socket = new_socket();
+        let context = self.stack.iface.context();
+        if socket.connect(context, module, remote).is_err() {
+            return false;
+        }
+        self.insert(now, pair, peer, socket);
+        self.stack.touch();
+        true
+    }
+
+    fn accept(&mut self, now: u64, pair: Pair, peer: Box<dyn Peer>) {
+        let mut socket = new_socket();
+        // Port 0 cannot be listened on; the bare stack then refuses the connection.
+        if socket.listen(pair.1).is_ok() {
+            self.insert(now, pair, peer, socket);
+        }
+    }
+
+    fn insert(&mut self, now: u64, pair: Pair, peer: Box<dyn Peer>, socket: Socket<'static>) {
+        let (client, server) = pair;
+        let last_state = socket.state();
         let handle = self.stack.sockets.add(socket);
         self.accepted += 1;
         let connection = Connection {
@@ -196,13 +192,13 @@ impl Gateway {
             finished_sending: false,
             busy: false,
             changed_at: now,
-            last_state: State::Listen,
+            last_state,
         };
         self.connections.insert(pair, connection);
     }
 
     /// The youngest established connection to a server; its socket is looked at by the next poll.
-    pub(super) fn youngest(&mut self, now: u64, server: SocketAddrV4) -> Option<&mut PeerIo> {
+    pub(super) fn youngest(&mut self, now: u64, server: SocketAddr) -> Option<&mut PeerIo> {
         self.stack.touch();
         let to_server = |(pair, c): &(&Pair, &mut Connection)| pair.1 == server && c.established;
         let all = self.connections.iter_mut().filter(to_server);
@@ -217,11 +213,11 @@ impl Gateway {
     }
 
     /// The module's address is gone: so are its connections.
-    pub(super) fn forget(&mut self, client: Ipv4Addr) {
+    pub(super) fn forget(&mut self, client: IpAddr) {
         let pairs: Vec<Pair> = self
             .connections
             .keys()
-            .filter(|p| *p.0.ip() == client)
+            .filter(|p| p.0.ip() == client)
             .copied()
             .collect();
         for pair in pairs {
@@ -234,7 +230,7 @@ impl Gateway {
             self.drop_connection(pair);
         }
         self.held.retain(|pair, _| {
-            let keep = *pair.0.ip() != client;
+            let keep = pair.0.ip() != client;
             if !keep {
                 self.cancelled.push(*pair);
             }
@@ -277,6 +273,15 @@ impl Gateway {
     }
 }
 
+fn new_socket() -> Socket<'static> {
+    let mut socket = Socket::new(
+        SocketBuffer::new(vec![0; RECEIVE_BUFFER]),
+        SocketBuffer::new(vec![0; SEND_BUFFER]),
+    );
+    socket.set_nagle_enabled(false);
+    socket
+}
+
 impl Connection {
     fn due_at(&self) -> Option<u64> {
         self.io.wake_at.into_iter().chain(self.deadline()).min()
@@ -299,10 +304,19 @@ impl Connection {
         }
         if state == State::Listen || self.deadline().is_some_and(|at| at <= now) {
             // The module cancelled its connect, or is not heard of any more.
+            if !self.established && state == State::SynSent {
+                self.peer.closed(&mut self.io, Ending::Reset);
+            }
             return (false, true);
         }
-        if state == State::SynReceived {
+        if matches!(state, State::SynSent | State::SynReceived) {
             return (false, false);
+        }
+        if !self.established && state == State::Closed {
+            // The module has refused it.
+            self.ended = true;
+            self.peer.closed(&mut self.io, Ending::Reset);
+            return (false, true);
         }
         if !self.established {
             self.established = true;

@@ -1,7 +1,7 @@
 //! What stands at the other end of a connection: the [`Peer`] trait.
 
 use std::collections::VecDeque;
-use std::net::SocketAddrV4;
+use std::net::SocketAddr;
 
 /// How the module ended its side of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,8 +65,8 @@ impl Peer for Box<dyn Peer> {
 #[derive(Debug)]
 pub struct PeerIo {
     pub(super) now: u64,
-    pub(super) server: SocketAddrV4,
-    pub(super) client: SocketAddrV4,
+    pub(super) server: SocketAddr,
+    pub(super) client: SocketAddr,
     pub(super) outgoing: VecDeque<u8>,
     /// Bytes that TCP has taken and that are not acknowledged.
     pub(super) unacked: usize,
@@ -77,7 +77,7 @@ pub struct PeerIo {
 }
 
 impl PeerIo {
-    pub(super) fn new(server: SocketAddrV4, client: SocketAddrV4) -> PeerIo {
+    pub(super) fn new(server: SocketAddr, client: SocketAddr) -> PeerIo {
         PeerIo {
             now: 0,
             server,
@@ -97,12 +97,12 @@ impl PeerIo {
     }
 
     /// The address that the module connected to.
-    pub fn server(&self) -> SocketAddrV4 {
+    pub fn server(&self) -> SocketAddr {
         self.server
     }
 
     /// The module's address.
-    pub fn client(&self) -> SocketAddrV4 {
+    pub fn client(&self) -> SocketAddr {
         self.client
     }
 

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Result, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(super) struct Dialer {
 impl Dialer {
     /// Begins a connect.
     pub(super) fn dial(&mut self, now: u64, pair: Pair) -> Verdict {
-        let server = SocketAddr::V4(pair.1);
+        let server = pair.1;
         let connect = move || TcpStream::connect_timeout(&server, CONNECT_LIMIT);
         let Some(result) = background::start(connect) else {
             return Verdict::Silence;
@@ -74,6 +74,42 @@ impl Dialer {
 
     pub(super) fn next(&self) -> Option<u64> {
         (!self.pending.is_empty()).then_some(self.poll_at)
+    }
+}
+
+/// Ports of this PC whose connections go to ports of the module.
+#[derive(Debug, Default)]
+pub(super) struct Forwards {
+    listeners: Vec<(TcpListener, u16)>,
+    poll_at: u64,
+}
+
+impl Forwards {
+    pub(super) fn add(&mut self, listener: TcpListener, module_port: u16) -> Result<()> {
+        listener.set_nonblocking(true)?;
+        self.listeners.push((listener, module_port));
+        Ok(())
+    }
+
+    /// The connections that have come: from where, to which port of the module, and the peer.
+    pub(super) fn poll(&mut self, now: u64) -> Vec<(SocketAddr, u16, Box<dyn Peer>)> {
+        let mut come: Vec<(SocketAddr, u16, Box<dyn Peer>)> = Vec::new();
+        if self.listeners.is_empty() || now < self.poll_at {
+            return come;
+        }
+        self.poll_at = now + POLL_US;
+        for (listener, port) in &self.listeners {
+            while let Ok((stream, from)) = listener.accept() {
+                if let Ok(splice) = Splice::new(stream) {
+                    come.push((from, *port, Box::new(splice)));
+                }
+            }
+        }
+        come
+    }
+
+    pub(super) fn next(&self) -> Option<u64> {
+        (!self.listeners.is_empty()).then_some(self.poll_at)
     }
 }
 

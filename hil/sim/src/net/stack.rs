@@ -8,8 +8,8 @@ use smoltcp::phy::{RxToken, TxToken};
 use smoltcp::time::Instant;
 use smoltcp::wire::HardwareAddress;
 
-/// The largest IP packet of the link.
-const MTU: usize = 1500;
+use super::packet::MTU;
+
 /// When to ask a stack again that says it is due although it has just been polled, in µs.
 const RETRY_US: u64 = 1_000;
 

@@ -4,12 +4,13 @@
 //! socket lives on in here until TCP is done with it, so TIME_WAIT and its like stay visible.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddrV4};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use smoltcp::time::Duration;
 
+use super::ports::Ports;
 use super::stack::Stack;
 
 /// States of a TCP socket, numbered as in lwIP.
@@ -65,12 +66,13 @@ pub struct TcpSocket {
     pub serial: u64,
     /// The connect id it was opened with.
     pub connect_id: u8,
-    /// Whether the connect id still stands for it: no `AT+QICLOSE` was answered yet.
+    /// Whether the connect id still stands for it: no `AT+QICLOSE` was answered yet. A client that a
+    /// listener has not been told of yet has the listener's connect id, and is not attached.
     pub attached: bool,
     /// The port of the module.
     pub local_port: u16,
-    /// The other end.
-    pub remote: SocketAddrV4,
+    /// The other end; unspecified for a listener.
+    pub remote: SocketAddr,
     /// Its state.
     pub state: TcpState,
 }
@@ -78,12 +80,26 @@ pub struct TcpSocket {
 /// How a socket is opened.
 pub(crate) struct Open {
     pub(crate) connect_id: u8,
-    pub(crate) local: Ipv4Addr,
+    pub(crate) local: IpAddr,
     /// 0 for any.
     pub(crate) local_port: u16,
-    pub(crate) remote: SocketAddrV4,
-    pub(crate) receive_buffer: usize,
-    pub(crate) send_buffer: usize,
+    pub(crate) remote: SocketAddr,
+    pub(crate) buffers: Buffers,
+}
+
+/// How a listener is opened.
+pub(crate) struct Listen {
+    pub(crate) connect_id: u8,
+    pub(crate) local: IpAddr,
+    pub(crate) local_port: u16,
+    pub(crate) buffers: Buffers,
+}
+
+/// What all sockets need.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Buffers {
+    pub(crate) receive: usize,
+    pub(crate) send: usize,
     pub(crate) nagle: bool,
     /// Idle time before the first probe, and how long silence is borne after that, in µs.
     pub(crate) keep_alive: Option<(u64, u64)>,
@@ -105,90 +121,204 @@ pub(crate) struct Limits {
 struct Entry {
     handle: SocketHandle,
     info: TcpSocket,
-    source: Ipv4Addr,
+    source: IpAddr,
     released_at: Option<u64>,
     state_since: u64,
     unacked: usize,
     progress_at: u64,
+    role: Role,
 }
+
+#[derive(Debug, Clone, Copy)]
+enum Role {
+    /// A client, or an accepted one.
+    Connection,
+    /// The socket is the spare one that the next client gets.
+    Listener(Buffers),
+    /// A client of the listener with this serial number, not yet accepted.
+    Pending(u64),
+}
+
+/// Clients of a listener whose handshake is going on; one more pushes out the oldest.
+const BACKLOG: usize = 8;
+/// A client that does not finish its handshake in this time, in µs, is forgotten.
+const HANDSHAKE_US: u64 = 75_000_000;
 
 pub(crate) struct TcpTable {
     entries: BTreeMap<u64, Entry>,
     opened: u64,
-    next_port: u16,
+    ports: Ports,
     limits: Limits,
+    /// Clients whose handshake is done: listener and client.
+    established: Vec<(u64, u64)>,
 }
-
-/// Ports that clients get, as on the modules seen: 49152 and up.
-const FIRST_PORT: u16 = 49_152;
 
 impl TcpTable {
     pub(super) fn new(limits: Limits, random: u64) -> TcpTable {
-        let span = u64::from(u16::MAX - FIRST_PORT);
         TcpTable {
             entries: BTreeMap::new(),
             opened: 0,
-            next_port: FIRST_PORT + (random % span) as u16,
+            ports: Ports::new(random),
             limits,
-        }
-    }
-
-    fn free_port(&mut self) -> u16 {
-        loop {
-            let port = self.next_port;
-            self.next_port = port.checked_add(1).unwrap_or(FIRST_PORT);
-            // There are far fewer sockets than ports, so this ends.
-            if !self.entries.values().any(|e| e.info.local_port == port) {
-                return port;
-            }
+            established: Vec::new(),
         }
     }
 
     /// Starts a connect and gives the serial number of the socket; `None` if the port is taken.
     pub(super) fn connect(&mut self, stack: &mut Stack, now: u64, open: &Open) -> Option<u64> {
+        let entries = &self.entries;
         let taken = |e: &Entry| {
             e.info.local_port == open.local_port
                 && (e.info.state != TcpState::TimeWait || e.info.remote == open.remote)
         };
         let local_port = match open.local_port {
-            0 => self.free_port(),
-            _ if self.entries.values().any(taken) => return None,
+            0 => self
+                .ports
+                .free(|port| entries.values().any(|e| e.info.local_port == port)),
+            _ if entries.values().any(taken) => return None,
             port => port,
         };
-        let mut socket = Socket::new(
-            SocketBuffer::new(vec![0; open.receive_buffer]),
-            SocketBuffer::new(vec![0; open.send_buffer]),
-        );
-        socket.set_nagle_enabled(open.nagle);
-        if let Some((idle, silence)) = open.keep_alive {
-            socket.set_keep_alive(Some(Duration::from_micros(idle)));
-            socket.set_timeout(Some(Duration::from_micros(idle + silence)));
-        }
+        let mut socket = open.buffers.socket();
+        let local = (open.local, local_port);
         socket
-            .connect(stack.iface.context(), open.remote, (open.local, local_port))
+            .connect(stack.iface.context(), open.remote, local)
             .ok()?;
         let handle = stack.sockets.add(socket);
         stack.touch();
-        self.opened += 1;
         let info = TcpSocket {
-            serial: self.opened,
+            serial: 0,
             connect_id: open.connect_id,
             attached: true,
             local_port,
             remote: open.remote,
             state: TcpState::SynSent,
         };
+        Some(self.insert(now, handle, info, open.local, Role::Connection))
+    }
+
+    /// Begins to listen and gives the serial number of the socket; `None` if the port is taken.
+    pub(super) fn listen(&mut self, stack: &mut Stack, now: u64, open: &Listen) -> Option<u64> {
+        let taken =
+            |e: &Entry| e.info.local_port == open.local_port && e.info.state != TcpState::TimeWait;
+        if self.entries.values().any(taken) {
+            return None;
+        }
+        let mut socket = open.buffers.socket();
+        socket.listen((open.local, open.local_port)).ok()?;
+        let handle = stack.sockets.add(socket);
+        let any: IpAddr = match open.local {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let info = TcpSocket {
+            serial: 0,
+            connect_id: open.connect_id,
+            attached: true,
+            local_port: open.local_port,
+            remote: SocketAddr::new(any, 0),
+            state: TcpState::Listen,
+        };
+        Some(self.insert(now, handle, info, open.local, Role::Listener(open.buffers)))
+    }
+
+    fn insert(
+        &mut self,
+        now: u64,
+        handle: SocketHandle,
+        info: TcpSocket,
+        source: IpAddr,
+        role: Role,
+    ) -> u64 {
+        self.opened += 1;
+        let serial = self.opened;
         let entry = Entry {
             handle,
-            info,
-            source: open.local,
+            info: TcpSocket { serial, ..info },
+            source,
             released_at: None,
             state_since: now,
             unacked: 0,
             progress_at: now,
+            role,
         };
-        self.entries.insert(self.opened, entry);
-        Some(self.opened)
+        self.entries.insert(serial, entry);
+        serial
+    }
+
+    /// Whether anything listens.
+    pub(super) fn listens(&self) -> bool {
+        let mut roles = self.entries.values().map(|entry| entry.role);
+        roles.any(|role| matches!(role, Role::Listener(_)))
+    }
+
+    /// The address of a listener on this port, of the same version as `like`.
+    pub(super) fn listener(&self, port: u16, like: IpAddr) -> Option<IpAddr> {
+        let fits = |e: &&Entry| {
+            matches!(e.role, Role::Listener(_))
+                && e.info.local_port == port
+                && e.source.is_ipv4() == like.is_ipv4()
+        };
+        self.entries.values().find(fits).map(|entry| entry.source)
+    }
+
+    /// The clients whose handshake was done since the last call: listener and client.
+    pub(super) fn take_established(&mut self) -> Vec<(u64, u64)> {
+        std::mem::take(&mut self.established)
+    }
+
+    /// A client gets a connect id of its own.
+    pub(super) fn adopt(&mut self, serial: u64, connect_id: u8) {
+        if let Some(entry) = self.entries.get_mut(&serial) {
+            entry.info.connect_id = connect_id;
+            entry.info.attached = true;
+            entry.role = Role::Connection;
+        }
+    }
+
+    /// A SYN has come to a listener's spare socket: it becomes a client, and the listener gets another.
+    fn hand_over(&mut self, stack: &mut Stack, now: u64, listener: u64) {
+        let Some(entry) = self.entries.get_mut(&listener) else {
+            return;
+        };
+        let Role::Listener(buffers) = entry.role else {
+            return;
+        };
+        let (info, source) = (entry.info, entry.source);
+        let mut spare = buffers.socket();
+        if spare.listen((source, info.local_port)).is_err() {
+            return;
+        }
+        let handle = std::mem::replace(&mut entry.handle, stack.sockets.add(spare));
+        let remote = stack.sockets.get::<Socket>(handle).remote_endpoint();
+        let info = TcpSocket {
+            attached: false,
+            remote: remote.map_or(info.remote, SocketAddr::from),
+            state: TcpState::SynRcvd,
+            ..info
+        };
+        self.insert(now, handle, info, source, Role::Pending(listener));
+        let of_listener = |e: &&Entry| {
+            matches!(e.role, Role::Pending(one) if one == listener)
+                && e.info.state == TcpState::SynRcvd
+        };
+        let mut pending = self.entries.values().filter(of_listener);
+        if pending.clone().count() > BACKLOG
+            && let Some(oldest) = pending.next().map(|e| e.info.serial)
+        {
+            self.kill(stack, oldest);
+        }
+    }
+
+    /// Ends the handshakes of a listener, with RSTs, and the listener.
+    fn stop_listening(&mut self, stack: &mut Stack, listener: u64) {
+        for entry in self.entries.values_mut() {
+            if matches!(entry.role, Role::Pending(one) if one == listener) {
+                stack.sockets.get_mut::<Socket>(entry.handle).abort();
+                entry.released_at = Some(entry.state_since);
+            }
+        }
+        stack.touch();
+        self.kill(stack, listener);
     }
 
     fn socket<'a>(&self, stack: &'a Stack, serial: u64) -> Option<&'a Socket<'static>> {
@@ -264,6 +394,10 @@ impl TcpTable {
 
     /// The connect id no longer stands for the socket; TCP finishes on its own.
     pub(super) fn release(&mut self, stack: &mut Stack, now: u64, serial: u64) {
+        if self.is_listener(serial) {
+            self.stop_listening(stack, serial);
+            return;
+        }
         if let Some(entry) = self.entries.get_mut(&serial) {
             entry.info.attached = false;
             entry.released_at = Some(now);
@@ -277,6 +411,11 @@ impl TcpTable {
         }
     }
 
+    fn is_listener(&self, serial: u64) -> bool {
+        let entry = self.entries.get(&serial);
+        entry.is_some_and(|entry| matches!(entry.role, Role::Listener(_)))
+    }
+
     /// Forgets a socket; no packet tells the peer.
     pub(super) fn kill(&mut self, stack: &mut Stack, serial: u64) {
         if let Some(entry) = self.entries.remove(&serial) {
@@ -285,7 +424,7 @@ impl TcpTable {
     }
 
     /// Forgets all sockets with this source address.
-    pub(super) fn kill_all(&mut self, stack: &mut Stack, source: Ipv4Addr) {
+    pub(super) fn kill_all(&mut self, stack: &mut Stack, source: IpAddr) {
         let from = |e: &&Entry| e.source == source;
         let serials: Vec<u64> = self
             .entries
@@ -301,9 +440,16 @@ impl TcpTable {
     /// Applies the time limits that smoltcp lacks, and forgets released sockets that are closed.
     pub(super) fn tick(&mut self, stack: &mut Stack, now: u64) {
         let mut finished = Vec::new();
+        let mut taken = Vec::new();
         let mut touched = false;
         for (serial, entry) in &mut self.entries {
             let socket = stack.sockets.get_mut::<Socket>(entry.handle);
+            if matches!(entry.role, Role::Listener(_)) {
+                if socket.state() != State::Listen {
+                    taken.push(*serial);
+                }
+                continue;
+            }
             let state = socket.state().into();
             if state != entry.info.state {
                 entry.info.state = state;
@@ -313,6 +459,20 @@ impl TcpTable {
             if unacked != entry.unacked || unacked == 0 {
                 entry.unacked = unacked;
                 entry.progress_at = now;
+            }
+            if let Role::Pending(listener) = entry.role {
+                match state {
+                    TcpState::SynRcvd => {}
+                    // The client took its SYN back.
+                    TcpState::Listen | TcpState::Closed => entry.released_at = Some(now),
+                    _ => {
+                        entry.role = Role::Connection;
+                        self.established.push((listener, *serial));
+                    }
+                }
+                if state == TcpState::Listen {
+                    socket.abort();
+                }
             }
             let due = entry.deadline(&self.limits).is_some_and(|at| at <= now);
             if entry.released_at.is_some() {
@@ -331,6 +491,9 @@ impl TcpTable {
         for serial in finished {
             self.kill(stack, serial);
         }
+        for serial in taken {
+            self.hand_over(stack, now, serial);
+        }
     }
 
     /// When a time limit ends next.
@@ -342,8 +505,26 @@ impl TcpTable {
     }
 }
 
+impl Buffers {
+    fn socket(&self) -> Socket<'static> {
+        let mut socket = Socket::new(
+            SocketBuffer::new(vec![0; self.receive]),
+            SocketBuffer::new(vec![0; self.send]),
+        );
+        socket.set_nagle_enabled(self.nagle);
+        if let Some((idle, silence)) = self.keep_alive {
+            socket.set_keep_alive(Some(Duration::from_micros(idle)));
+            socket.set_timeout(Some(Duration::from_micros(idle + silence)));
+        }
+        socket
+    }
+}
+
 impl Entry {
     fn deadline(&self, limits: &Limits) -> Option<u64> {
+        if let (Role::Pending(_), TcpState::SynRcvd) = (self.role, self.info.state) {
+            return Some(self.state_since + HANDSHAKE_US);
+        }
         match (self.released_at, self.info.state) {
             (_, TcpState::TimeWait) => None,
             (Some(at), TcpState::FinWait2) => Some(at.max(self.state_since) + limits.fin_wait_2),

@@ -1,0 +1,65 @@
+//! `AT+QICLOSE`.
+
+use super::{ClosedNote, RowState, Service};
+use crate::at::table::Outcome;
+use crate::module::Module;
+use crate::net::{SocketId, TcpState};
+use crate::profile::{CloseAnswer, CloseTimeout};
+
+impl Module {
+    /// `AT+QICLOSE` begins: whether it has to wait for TCP.
+    pub(crate) fn start_close(&mut self, id: u8, abort: bool) -> bool {
+        let Some(row) = self.sockets.rows.get_mut(&id) else {
+            return false;
+        };
+        self.resolver.forget(id);
+        let opening = row.is_opening();
+        let listener = row.service == Service::TcpListener;
+        row.state = RowState::Closing;
+        row.closed_urc = ClosedNote::Sent;
+        row.armed = false;
+        match row.socket {
+            Some(SocketId::Tcp(serial)) if !listener => {
+                if abort || opening {
+                    self.net.abort(serial);
+                    self.release(id);
+                    return false;
+                }
+                self.net.close(serial);
+                true
+            }
+            _ => {
+                self.release(id);
+                false
+            }
+        }
+    }
+
+    /// Whether `AT+QICLOSE` can be answered.
+    pub(in crate::module) fn check_close(&mut self, id: u8, until: u64) -> Option<Outcome> {
+        let Some(serial) = self.sockets.get(id).and_then(|row| row.tcp()) else {
+            self.sockets.rows.remove(&id);
+            return Some(Outcome::OK);
+        };
+        let state = self.net.state(serial);
+        let done = match state {
+            TcpState::FinWait2 => self.profile.close_answer == CloseAnswer::FinAcked,
+            TcpState::TimeWait | TcpState::Closed => true,
+            _ => false,
+        };
+        if done && state == TcpState::FinWait2 && self.profile.row_in_fin_wait_2 {
+            if let Some(row) = self.sockets.rows.get_mut(&id) {
+                row.closed_by_host = true;
+            }
+            return Some(Outcome::OK);
+        }
+        if !done && self.now < until {
+            return None;
+        }
+        if !done && self.profile.close_timeout == CloseTimeout::Abort {
+            self.net.abort(serial);
+        }
+        self.release(id);
+        Some(Outcome::OK)
+    }
+}

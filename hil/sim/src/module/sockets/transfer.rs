@@ -1,0 +1,117 @@
+//! Data in both directions.
+
+use std::net::SocketAddr;
+
+use super::{RowState, Service};
+use crate::at::reply::Final;
+use crate::commands::qicfg::Key;
+use crate::module::Module;
+use crate::net::SocketId;
+use crate::profile::RecvUrc;
+
+/// What `AT+QIRD` has taken.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    pub(crate) data: Vec<u8>,
+    /// Who sent it, for a UDP service.
+    pub(crate) from: Option<SocketAddr>,
+}
+
+impl Module {
+    /// Whether `AT+QISEND` gets a prompt. A UDP service, and nothing else, has to be told where `to`.
+    pub(crate) fn may_send(&self, id: u8, to: Option<SocketAddr>) -> Result<(), u16> {
+        let Some(row) = self.sockets.get(id) else {
+            return Err(552);
+        };
+        match row.state {
+            RowState::Connected if row.service == Service::TcpListener => Err(572),
+            RowState::Connected if to.is_some() != (row.service == Service::UdpService) => Err(552),
+            RowState::Connected => Ok(()),
+            RowState::Closing => Err(567),
+            RowState::Failed | RowState::Opening(_) => Err(572),
+        }
+    }
+
+    /// The payload of an `AT+QISEND` is complete.
+    pub(crate) fn send(&mut self, id: u8, to: Option<SocketAddr>, data: &[u8]) -> Final {
+        if let Err(error) = self.may_send(id, to) {
+            self.last_error = error;
+            return Final::Error;
+        }
+        let socket = self.sockets.get(id).and_then(|row| row.socket);
+        let full = self.faults.send_fail.count();
+        if !full && socket.is_some_and(|socket| self.net.write(socket, to, data)) {
+            if let Some(row) = self.sockets.rows.get_mut(&id) {
+                row.sent += data.len() as u64;
+            }
+            return Final::SendOk;
+        }
+        self.last_error = 558;
+        Final::SendFail
+    }
+
+    /// `AT+QISEND=<id>,0`: total, acknowledged, unacknowledged. UDP knows no acknowledgement: all is.
+    pub(crate) fn send_counters(&self, id: u8) -> Option<[u64; 3]> {
+        let row = self.sockets.get(id)?;
+        let unacked = row.socket.map_or(0, |one| self.net.unacked(one) as u64);
+        Some([row.sent, row.sent.saturating_sub(unacked), unacked])
+    }
+
+    /// Bytes that `AT+QIRD` would find; none if there is no such connection.
+    pub(crate) fn unread(&self, id: u8) -> Option<(u64, usize)> {
+        let row = self.sockets.get(id)?;
+        match row.state {
+            _ if row.service == Service::TcpListener => None,
+            RowState::Connected | RowState::Closing => {
+                Some((row.read, self.net.unread(row.socket?)))
+            }
+            RowState::Failed | RowState::Opening(_) => None,
+        }
+    }
+
+    /// `AT+QIRD`: takes up to `n` bytes of what was received.
+    pub(crate) fn read(&mut self, id: u8, n: usize) -> Received {
+        let Some(row) = self.sockets.get(id) else {
+            return Received::default();
+        };
+        let Some(socket) = row.socket else {
+            return Received::default();
+        };
+        let service = row.service;
+        let received = match socket {
+            SocketId::Tcp(serial) => Received {
+                data: self.net.read(serial, n),
+                from: None,
+            },
+            SocketId::Udp(serial) => self.read_datagrams(serial, service, n),
+        };
+        let left = self.net.unread(socket);
+        if let Some(row) = self.sockets.rows.get_mut(&id) {
+            row.read += received.data.len() as u64;
+            row.armed |= match self.profile.recv_urc {
+                RecvUrc::WhenEmpty => left == 0,
+                RecvUrc::AfterZeroRead => received.data.is_empty(),
+            };
+        }
+        received
+    }
+
+    /// One datagram, or, for a client in stream mode, what comes of many.
+    fn read_datagrams(&mut self, serial: u64, service: Service, n: usize) -> Received {
+        let stream = service == Service::Udp && self.settings.qicfg.get(Key::UdpReadMode, 0) == 1;
+        let cut = !stream && self.profile.datagram_rest_lost;
+        let mut received = Received::default();
+        while received.data.len() < n {
+            let room = n - received.data.len();
+            let Some((from, data)) = self.net.read_datagram(serial, room, cut) else {
+                break;
+            };
+            received.data.extend(data);
+            received.from = (service == Service::UdpService).then_some(from);
+            if !stream {
+                break;
+            }
+        }
+        received
+    }
+}

@@ -15,7 +15,7 @@ use quectel_port::{FlowControl, PcPort, Settings};
 use quectel_sim::SimCard;
 use quectel_sockets::{
     Apn, CheckNetwork, Config, ConnectError, Family, Port, PortName, Slot, Stack, TextError,
-    socket::{AF_INET, Error, IPPROTO_TCP, SOCK_STREAM, Socket},
+    socket::{AF_INET, Error, IPPROTO_TCP, SHUT_RDWR, SOCK_STREAM, Socket},
 };
 use sha2::{Digest, Sha256};
 use support::{
@@ -282,7 +282,7 @@ fn fetch<P: Port>(
     }
 
     socket
-        .shutdown()
+        .shutdown(SHUT_RDWR)
         .map_err(told("cannot close", "run it again"))?;
     stack
         .poll_until(u64::from(args.timeout) * 1_000, || {

@@ -9,8 +9,8 @@ use quectel_sim::{Config, Echo, SimCard, Source, Then};
 use quectel_sockets::{
     CheckNetwork, ConnectError, OpenError, RecvError, ResolveError, SendError, Slot, Stack,
     socket::{
-        AF_INET, AF_INET6, Error, IPPROTO_TCP, IPPROTO_UDP, Protocol, SOCK_DGRAM, SOCK_RAW,
-        SOCK_STREAM,
+        AF_INET, AF_INET6, Error, IPPROTO_TCP, IPPROTO_UDP, Protocol, SHUT_RDWR, SOCK_DGRAM,
+        SOCK_RAW, SOCK_STREAM,
     },
 };
 use support::sim::{SimPort, config, on_stack, tcp};
@@ -46,7 +46,9 @@ fn socket_refuses_what_the_module_does_not_have() {
     on_stack(&module(), 1, |stack| {
         for (af, kind, proto, errno) in [
             (AF_INET, SOCK_RAW, Protocol::DEFAULT, 94),
-            (AF_INET, SOCK_DGRAM, IPPROTO_UDP, 94),
+            (AF_INET6, SOCK_RAW, IPPROTO_TCP, 94),
+            (AF_INET, SOCK_DGRAM, IPPROTO_TCP, 93),
+            (AF_INET6, SOCK_DGRAM, IPPROTO_UDP, 97),
             (AF_INET6, SOCK_STREAM, IPPROTO_TCP, 97),
             (AF_INET, SOCK_STREAM, IPPROTO_UDP, 93),
         ] {
@@ -214,7 +216,7 @@ fn after_close_everything_says_so() {
         assert_eq!(socket.connect(address(ECHO)), closed);
         assert_eq!(socket.send(b"x").map(drop), closed);
         assert_eq!(socket.recv(&mut [0]).map(drop), closed);
-        assert_eq!(socket.shutdown(), closed);
+        assert_eq!(socket.shutdown(SHUT_RDWR), closed);
         assert_eq!(error.errno(), 9);
     });
 }
@@ -223,9 +225,9 @@ fn after_close_everything_says_so() {
 fn sending_after_shutdown_is_refused() {
     on_stack(&module(), 1, |stack| {
         let mut socket = tcp(stack);
-        assert_eq!(socket.shutdown().unwrap_err().errno(), 107);
+        assert_eq!(socket.shutdown(SHUT_RDWR).unwrap_err().errno(), 107);
         socket.connect(address(ECHO)).unwrap();
-        socket.shutdown().unwrap();
+        socket.shutdown(SHUT_RDWR).unwrap();
         let refused = socket.send(b"x").unwrap_err();
         assert_eq!(
             (refused, refused.errno()),

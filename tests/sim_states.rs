@@ -4,7 +4,10 @@
 mod support;
 
 use quectel_sim::{Config, Ending, Link, Peer, PeerIo, TcpState, Unbound};
-use quectel_sockets::{SocketState, socket::Error};
+use quectel_sockets::{
+    SocketState,
+    socket::{Error, SHUT_RDWR},
+};
 use support::sim::{SimPort, on_stack, tcp};
 
 const SERVER: &str = "192.0.2.7:80";
@@ -98,7 +101,7 @@ fn life(peer: Option<Script>, close_at: Option<u64>) -> Vec<SocketState> {
         while port.ms() < start + 30_000 {
             if close_at.is_some_and(|at| port.ms() >= start + at) {
                 close_at = None;
-                socket.shutdown().unwrap();
+                socket.shutdown(SHUT_RDWR).unwrap();
             }
             let reported = socket.state().unwrap();
             if reports.last() != Some(&reported) {

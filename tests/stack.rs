@@ -6,7 +6,7 @@ use std::{cell::RefCell, collections::VecDeque, convert::Infallible, rc::Rc};
 use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
 use quectel_sockets::{
     Config, Port, Slot, Stack,
-    socket::{AF_INET, IPPROTO_TCP, SOCK_STREAM},
+    socket::{AF_INET, IPPROTO_TCP, SHUT_RDWR, SOCK_STREAM},
 };
 
 /// A module that answers everything at once, and a clock that moves only
@@ -186,12 +186,12 @@ fn a_socket_dropped_late_closes_nobody_elses() {
         socket
     };
     let mut first = connected();
-    first.shutdown().unwrap();
+    first.shutdown(SHUT_RDWR).unwrap();
     stack.poll_until(100, || false).unwrap();
     assert_eq!(first.getsocketsta(), 10);
     // Its TIME_WAIT gives way, and so does the next one's.
     let mut second = connected();
-    second.shutdown().unwrap();
+    second.shutdown(SHUT_RDWR).unwrap();
     stack.poll_until(100, || false).unwrap();
     let mut third = connected();
     drop(first);

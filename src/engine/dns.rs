@@ -97,12 +97,16 @@ impl Dns {
 
     pub(super) fn address(&mut self, address: IpAddr, now: u64) {
         if let State::Collecting { left, until } = self.state {
-            // Addresses beyond the fourth are not kept.
-            let _ = self.addresses.push(address);
+            // Some resolvers answer so for names that do not exist.
+            if !address.is_unspecified() {
+                // Addresses beyond the fourth are not kept.
+                let _ = self.addresses.push(address);
+            }
             let left = left.saturating_sub(1);
             self.state = State::Collecting { left, until };
             if left == 0 {
-                self.end(Ok(()), now);
+                let found = !self.addresses.is_empty();
+                self.end(found.then_some(()).ok_or(ResolveError::NotFound), now);
             }
         }
     }

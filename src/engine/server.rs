@@ -28,8 +28,9 @@ impl Engine<'_> {
             port => port,
         };
         let slot = self.slot(handle).ok_or(ConnectError::BadHandle)?;
-        if slot.sock.opening != Opening::Idle || slot.sock.bind_port != 0 || slot.sock.id.is_some()
-        {
+        // A UDP socket whose bind failed can be bound again.
+        let bound = slot.sock.bind_port != 0 && !slot.sock.is_datagram();
+        if slot.sock.opening != Opening::Idle || bound || slot.sock.id.is_some() {
             return Err(ConnectError::AlreadyBound);
         }
         if !local.ip().is_unspecified() && Some(local.ip()) != own {
@@ -164,6 +165,17 @@ impl Engine<'_> {
         }
         sock.keep_alive = minutes;
         Ok(())
+    }
+}
+
+impl Engine<'_> {
+    /// Whether the context has IPv6, or IPv4.
+    pub(crate) fn has_family(&self, v6: bool) -> bool {
+        match self.world.config.context_type {
+            ContextType::V4 => !v6,
+            ContextType::V6 => v6,
+            ContextType::V4V6 => true,
+        }
     }
 }
 

@@ -298,10 +298,16 @@ impl<'a> Line<'a> {
         Urc::parse(self.text).map(|_| DigestResult::Urc(self.text))
     }
 
-    /// The one number behind `+QIRD:`.
+    /// The number behind `+QIRD:`, which stands alone or in front of a
+    /// datagram's sender.
     fn count(&self) -> Option<usize> {
-        let rest = self.text.strip_prefix(ReadData::EXPECT.prefix.as_bytes())?;
-        decimal(rest.trim_ascii()).and_then(|n| n.try_into().ok())
+        let mut fields = Fields::of(self.text, ReadData::EXPECT.prefix)?;
+        let n = fields.number::<u16>()?;
+        let sender = fields.clone();
+        let alone = fields.raw().is_none();
+        let mut fields = sender;
+        let sent = fields.address().is_some() && fields.number::<u16>().is_some();
+        (alone || sent).then_some(usize::from(n))
     }
 
     /// `+QIRD:`, and not with the three counters of `AT+QIRD=<id>,0`.

@@ -94,12 +94,21 @@ fn a_send_is_answered_by_nothing() {
     gives("\r\n+FOO: 1\r\n\r\nSEND OK\r\n", &[Answer("")]);
 }
 
+/// The answer to `AT+QIRD=<id>` of a UDP service: T15.
+#[test]
+fn a_datagram_and_its_sender() {
+    gives(
+        "\r\n+QIRD: 4,\"203.0.113.15\",7\r\n\r\nOK\r\n\r\nOK\r\n",
+        &[Answer("+QIRD: 4,\"203.0.113.15\",7\r\n\r\nOK")],
+    );
+}
+
 #[test]
 fn a_header_that_is_none() {
     for header in [
         "\r\n+QIRD: 2\rhi\r\n\r\nOK\r\n\r\nERROR\r\n",
         "\r\n+QIRD: 1501\r\n\r\nOK\r\n\r\nERROR\r\n",
-        "\r\n+QIRD: 2,\"1.2.3.4\",7\r\nhi\r\n\r\nOK\r\n\r\nERROR\r\n",
+        "\r\n+QIRD: 2,\"1.2.3.4\"\r\nhi\r\n\r\nOK\r\n\r\nERROR\r\n",
         "\r\n+QIRD: 0\r\nhi\r\n\r\nOK\r\n\r\nERROR\r\n",
     ] {
         // The OK that belongs to it answers nothing.

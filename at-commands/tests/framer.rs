@@ -10,7 +10,7 @@ use bench::{
 };
 use quectel_at_commands::{
     Command, Expect, LONGEST,
-    Token::{Echo, Header, Info, Payload, Prompt, TooLong, Unknown},
+    Token::{DatagramHeader, Echo, Header, Info, Payload, Prompt, TooLong, Unknown},
     Trailer, Urc,
     framer::LINE,
     general::Identify,
@@ -18,7 +18,7 @@ use quectel_at_commands::{
         Domain, GetCircuitRegistration, GetEpsRegistration, GetPacketRegistration, Registration,
     },
     pdp::{Authentication, ConfigureContext, ContextType},
-    tcp::{ReadData, Send},
+    tcp::{ReadData, ReadDatagram, Send},
     text::{Apn, Credential},
 };
 
@@ -511,4 +511,40 @@ fn nothing_hangs_on_an_unknown_line() {
             ],
         )
         .hears(b"\r\n> ", &[Prompt]);
+}
+
+/// A datagram's header names its sender; anything else in its place does not
+/// say how many bytes follow.
+#[test]
+fn the_header_of_a_datagram() {
+    let from = "192.0.2.7:5683".parse().expect("an address");
+    let v6 = "[2001:db8::7]:1".parse().expect("an address");
+    Bench::new(Trailer::BlankLine)
+        .asks(&ReadDatagram { id: 0 })
+        .hears(
+            b"\r\n+QIRD: 2,\"192.0.2.7\",5683\r\nhi\r\n\r\nOK\r\n",
+            &[DatagramHeader(2, from), Payload(b"hi"), OK],
+        )
+        .asks(&ReadDatagram { id: 0 })
+        .hears(
+            b"\r\n+QIRD: 2,\"2001:DB8:0:0:0:0:0:7\",1\r\nhi\r\n\r\nOK\r\n",
+            &[DatagramHeader(2, v6), Payload(b"hi"), OK],
+        )
+        .asks(&ReadDatagram { id: 0 })
+        .hears(b"\r\n+QIRD: 0\r\n\r\nOK\r\n", &[Header(0), OK])
+        .asks(&ReadDatagram { id: 0 })
+        .hears(b"\r\nERROR\r\n", &[ERROR]);
+    for header in [
+        "+QIRD: 2",
+        "+QIRD: 2,192.0.2.7,5683",
+        "+QIRD: 2,\"192.0.2\",5683",
+        "+QIRD: 2,\"192.0.2.7\"",
+        "+QIRD: 2,\"192.0.2.7\",70000",
+        "+QIRD: 1501,\"192.0.2.7\",5683",
+        "QIRD: 2,\"192.0.2.7\",5683",
+    ] {
+        Bench::new(Trailer::BlankLine)
+            .asks(&ReadDatagram { id: 0 })
+            .hears(format!("\r\n{header}\r").as_bytes(), &[BAD_HEADER]);
+    }
 }

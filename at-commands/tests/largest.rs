@@ -19,12 +19,13 @@ use quectel_at_commands::{
         GetActiveContexts,
     },
     settings::{
-        GetSetting, GetUrcPort, PortName, SetPayloadEcho, SetSetting, SetUrcPort, Setting, UrcPort,
+        ClearKeepAlive, GetSetting, GetUrcPort, KeepAlive, PortName, SetKeepAlive, SetPayloadEcho,
+        SetSetting, SetUrcPort, Setting, UrcPort,
     },
     sim::GetSimState,
     tcp::{
         AccessMode, Close, GetReadCounters, GetSendCounters, GetSocket, GetSockets, Hex, Open,
-        QuotedAddress, ReadData, SEND_HEX_MAX, Send, SendHex, Service,
+        QuotedAddress, ReadData, ReadDatagram, SEND_HEX_MAX, Send, SendHex, SendTo, Service,
     },
     text::{Apn, Credential, HostName},
 };
@@ -144,13 +145,13 @@ fn every_command_at_its_largest() {
             &Open {
                 context: 255,
                 id: 255,
-                service: Service::Tcp,
+                service: Service::TcpListener,
                 remote: ffff,
                 remote_port: 65535,
                 local_port: 65535,
                 mode: AccessMode::Buffer,
             },
-            "AT+QIOPEN=255,255,\"TCP\",\"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\",65535,65535,0\r",
+            "AT+QIOPEN=255,255,\"TCP LISTENER\",\"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\",65535,65535,0\r",
             5_000,
         )
         .is(
@@ -177,6 +178,36 @@ fn every_command_at_its_largest() {
             },
             "AT+QISEND=255,65535\r",
             120_000,
+        )
+        .is(
+            &SendTo {
+                id: 255,
+                len: 65535,
+                remote: ffff,
+                remote_port: 65535,
+            },
+            "AT+QISEND=255,65535,\"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\",65535\r",
+            120_000,
+        )
+        .is(&ReadDatagram { id: 255 }, "AT+QIRD=255\r", 5_000)
+        .is(
+            &SetKeepAlive {
+                what: KeepAlive,
+                on: 1,
+                idle: 65535,
+                interval: 65535,
+                probes: 255,
+            },
+            "AT+QICFG=\"tcp/keepalive\",1,65535,65535,255\r",
+            300,
+        )
+        .is(
+            &ClearKeepAlive {
+                what: KeepAlive,
+                off: 0,
+            },
+            "AT+QICFG=\"tcp/keepalive\",0\r",
+            300,
         )
         .is(
             &SendHex {

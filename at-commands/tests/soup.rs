@@ -18,7 +18,10 @@ use quectel_at_commands::{
     pdp::{ActivateContext, ActiveContext, DeactivateContext, GetActiveContexts},
     settings::SetPayloadEcho,
     sim::{GetSimState, SimState},
-    tcp::{Close, GetSendCounters, GetSocket, GetSockets, ReadData, Send, SendCounters, SocketRow},
+    tcp::{
+        Close, GetSendCounters, GetSocket, GetSockets, ReadData, ReadDatagram, Send, SendCounters,
+        SocketRow,
+    },
     text::HostName,
 };
 
@@ -113,6 +116,7 @@ const LINES: &[&str] = &[
     "+QISTATE: 0,\"TCP\",\"1.2.3.4\",80,0,2,1,1",
     "+QIRD: 0",
     "+QIRD: 7",
+    "+QIRD: 7,\"192.0.2.7\",5683",
     "+QMTRECV: 0,0",
     "Quectel",
     "Revision: EC25EFAR02A09M4G",
@@ -126,8 +130,9 @@ const PROMPTED: Expect = Expect {
 };
 
 /// What can be outstanding.
-fn outstanding() -> [(&'static [u8], Expect); 7] {
+fn outstanding() -> [(&'static [u8], Expect); 8] {
     [
+        (b"AT+QIRD=0\r", ReadDatagram::EXPECT),
         (b"AT\r", Expect::CODE),
         (b"ATI\r", Expect::TEXT),
         (b"AT+CPIN?\r", GetSimState::EXPECT),
@@ -151,7 +156,8 @@ fn dialogue(random: &mut Random, sent: &[u8], trailer: Trailer) -> Vec<u8> {
         0 => bytes.extend(b"\r\n> "),
         1 => {
             let payload = random.noise();
-            bytes.extend(format!("\r\n+QIRD: {}\r\n", payload.len()).bytes());
+            let sender = random.of(&["", ",\"192.0.2.7\",5683"]);
+            bytes.extend(format!("\r\n+QIRD: {}{sender}\r\n", payload.len()).bytes());
             bytes.extend(payload);
             if trailer == Trailer::BlankLine {
                 bytes.extend(b"\r\n");
@@ -174,6 +180,7 @@ fn kind(token: &Token<'_>) -> &'static str {
         Token::Info(_) => "information",
         Token::Header(0) => "empty header",
         Token::Header(_) => "header",
+        Token::DatagramHeader(..) => "datagram header",
         Token::Payload(_) => "payload",
         Token::Final(code) if code.is_error() => "error",
         Token::Final(ResultCode::SendOk | ResultCode::SendFail) => "end of a send",
@@ -189,7 +196,8 @@ fn kind(token: &Token<'_>) -> &'static str {
 
 /// What must have been met in the end: every kind of token, and the states
 /// that show in what follows what.
-const MET: [&str; 22] = [
+const MET: [&str; 23] = [
+    "datagram header",
     "echo",
     "prompt",
     "information",
@@ -278,7 +286,11 @@ fn the_framer_survives_anything() {
                 };
                 *met.entry(kind(&token)).or_default() += 1;
                 echo |= token == Token::Echo;
-                if let Token::Prompt | Token::Info(_) | Token::Header(_) | Token::Final(_) = token
+                if let Token::Prompt
+                | Token::Info(_)
+                | Token::Header(_)
+                | Token::DatagramHeader(..)
+                | Token::Final(_) = token
                     && echoed
                 {
                     assert!(echo, "{token:?} before the echo");
@@ -286,7 +298,9 @@ fn the_framer_survives_anything() {
                 }
                 match token {
                     Token::Garbled(_) => assert!(echoed && !echo && !counting),
-                    Token::Header(n) => (left, counting) = (n, true),
+                    Token::Header(n) | Token::DatagramHeader(n, _) => {
+                        (left, counting) = (n, true);
+                    }
                     Token::Payload(bytes) => {
                         assert!(bytes.len() <= left, "no more than announced");
                         left -= bytes.len();

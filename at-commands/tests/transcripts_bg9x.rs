@@ -155,6 +155,8 @@ fn t03_bg96_reports_listening_for_a_live_client() {
             local_port: 22742,
             state: ModuleState::Listening,
             context: 1,
+            address: Some("203.0.113.10".parse().expect("an address")),
+            server: None,
         }]
     );
     let none = parsed(&GetSocket { query: 1, id: 0 }, b"").expect("no row");

@@ -14,13 +14,16 @@ use bench::{
 };
 use quectel_at_commands::{
     Expect,
-    Token::{Echo, Header, Info, Payload, Prompt, Unknown},
+    Token::{DatagramHeader, Echo, Header, Info, Payload, Prompt, Unknown},
     Trailer, Urc,
     dns::Resolve,
     general::{Identify, SetErrorFormat},
     network::{GetEpsRegistration, Registration},
     pdp::{ActivateContext, ActiveContext, GetActiveContexts},
-    tcp::{Close, GetSocket, GetSockets, ModuleState, ReadData, RowType, Send, SocketRow},
+    tcp::{
+        Close, GetSocket, GetSockets, ModuleState, QuotedAddress, ReadData, ReadDatagram, RowType,
+        Send, SendTo, SocketRow,
+    },
     text::HostName,
 };
 
@@ -121,6 +124,8 @@ fn t13_ec200a_listens() {
             local_port: 8080,
             state: ModuleState::Listening,
             context: 1,
+            address: Some(v4(192, 0, 2, 10).into()),
+            server: None,
         })
     );
 }
@@ -158,6 +163,7 @@ fn t14_ec2x_echoes_the_payload_of_a_send() {
 fn t15_ec2x_resolves_and_lists_udp() {
     let row = b"+QISTATE: 0,\"UDP SERVICE\",\"192.0.2.30\",7,3030,2,1,0,0,\"usbat\"";
     let name = HostName::new("echo.u-blox.com").expect("a name");
+    let echo = SocketAddr::new(v4(203, 0, 113, 15), 7);
     transcript!("t15-ec2x-udp-service")
         .asks(&GetSockets {})
         .hears(
@@ -173,6 +179,23 @@ fn t15_ec2x_resolves_and_lists_udp() {
         .hears(
             b"\r\n+QIURC: \"dnsgip\",\"203.0.113.15\"\r\n",
             &[urc(Urc::DnsAddress(v4(203, 0, 113, 15)))],
+        )
+        .asks(&SendTo {
+            id: 0,
+            len: 14,
+            remote: QuotedAddress(echo.ip()),
+            remote_port: echo.port(),
+        })
+        .hears(b"\r\n> ", &[Prompt])
+        .hears(
+            b"echo teste 001\r\nSEND OK\r\n",
+            &[Unknown(b"echo teste 001"), SEND_OK],
+        )
+        .hears(b"\r\n+QIURC: \"recv\",0\r\n", &[RECV])
+        .asks(&ReadDatagram { id: 0 })
+        .hears(
+            b"\r\n+QIRD: 14,\"203.0.113.15\",7\r\necho teste 001\r\n\r\nOK\r\n",
+            &[DatagramHeader(14, echo), Payload(b"echo teste 001"), OK],
         );
     let row = SocketRow::parse(row).expect("a row");
     assert_eq!((row.kind, row.local_port), (RowType::Other, 3030));
@@ -347,6 +370,8 @@ fn t38_bc25_has_rows_of_eight_fields() {
             local_port: 0,
             state: ModuleState::Connected,
             context: 1,
+            address: SocketRow::parse(row).and_then(|row| row.address),
+            server: None,
         })
     );
 }

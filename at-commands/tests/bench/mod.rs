@@ -5,6 +5,8 @@
 #[macro_use]
 pub(crate) mod replay;
 
+use std::net::SocketAddr;
+
 use atat::{Error, InternalError};
 use quectel_at_commands::{
     Command, Expect, Framer, LONGEST, ResultCode, Token, Trailer, Urc,
@@ -26,6 +28,7 @@ pub(crate) enum Seen {
     Prompt,
     Info(Vec<u8>),
     Header(usize),
+    DatagramHeader(usize, SocketAddr),
     Payload(Vec<u8>),
     Final(ResultCode),
     Urc(Urc),
@@ -42,6 +45,7 @@ impl From<&Token<'_>> for Seen {
             Token::Prompt => Self::Prompt,
             Token::Info(line) => Self::Info(line.to_vec()),
             Token::Header(n) => Self::Header(*n),
+            Token::DatagramHeader(n, from) => Self::DatagramHeader(*n, *from),
             Token::Payload(bytes) => Self::Payload(bytes.to_vec()),
             Token::Final(code) => Self::Final(*code),
             Token::Urc(urc) => Self::Urc(*urc),
@@ -66,6 +70,7 @@ impl std::fmt::Debug for Seen {
             Self::Prompt => f.write_str("Prompt"),
             Self::TooLong => f.write_str("TooLong"),
             Self::Header(n) => write!(f, "Header({n})"),
+            Self::DatagramHeader(n, from) => write!(f, "Header({n} from {from})"),
             Self::Final(code) => write!(f, "Final({code:?})"),
             Self::Urc(urc) => write!(f, "Urc({urc:?})"),
             Self::Broken(error) => write!(f, "Broken({error:?})"),

@@ -27,7 +27,7 @@ use atat::{AtatCmd, AtatUrc, DigestResult, Digester, Error, InternalError};
 
 use crate::{
     command::Command,
-    fields::{Fields, decimal},
+    fields::Fields,
     framer::{Framer, Token, Trailer},
     general::NoResponse,
     network::{GetCircuitRegistration, GetEpsRegistration, GetPacketRegistration},

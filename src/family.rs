@@ -2,6 +2,8 @@
 
 use quectel_at_commands::{Trailer, tcp};
 
+use crate::state::StateTable;
+
 /// Constants of a module family.
 #[derive(Debug, Clone, Copy)]
 pub struct Family {
@@ -33,6 +35,8 @@ pub struct Family {
     /// A minute of keep-alive, in the unit that the family counts in: 1 where
     /// that is minutes, 60 where it is seconds.
     pub keep_alive_minute: u16,
+    /// What a reported state can stand for.
+    pub states: &'static StateTable,
     /// How long TIME_WAIT is reported, in milliseconds: 2 MSL of the stack
     /// inside the module.
     pub time_wait_ms: u32,
@@ -58,6 +62,7 @@ impl Family {
         close_s: 10,
         close_shared_s: 2,
         keep_alive_minute: 1,
+        states: &StateTable::EC2X,
         time_wait_ms: 120_000,
     };
 

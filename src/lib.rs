@@ -71,4 +71,4 @@ pub use quectel_at_commands::{
 };
 pub use slot::{Handle, Slot};
 pub use stack::{Port, Stack};
-pub use state::SocketState;
+pub use state::{SocketState, StateTable};

@@ -1,24 +1,27 @@
 //! The eleven TCP states, as far as a module lets them be seen.
 
 /// State of a TCP socket, numbered as in lwIP and QuecPython's
-/// `getsocketsta()`.
+/// `getsocketsta()`. A UDP socket is `Closed`, then `Established` once open.
 ///
 /// A module reports five coarse states (`AT+QISTATE`, 0 to 4), so the finer
 /// ones follow from what was sent and what came back:
 ///
 /// | state | evidence |
 /// |---|---|
-/// | [`Closed`](Self::Closed) | created but not opened; open failed; context lost; module restarted; the module has no row for it; `AT+QICLOSE` with time-out 0, or answered only at its time-out; TIME_WAIT over (in truth still FIN_WAIT_2 if the peer has not closed) |
-/// | [`Listen`](Self::Listen) | listener opened (not offered yet) |
+/// | [`Closed`](Self::Closed) | created but not opened; open failed; context lost; module restarted; the module has no row for it; `AT+QICLOSE` with time-out 0, or answered only at its time-out; TIME_WAIT over |
+/// | [`Listen`](Self::Listen) | `+QIOPEN: <id>,0` of a listener |
 /// | [`SynSent`](Self::SynSent) | `AT+QIOPEN` accepted, `+QIOPEN` not seen yet |
-/// | [`SynReceived`](Self::SynReceived) | not visible for clients |
-/// | [`Established`](Self::Established) | `+QIOPEN: <id>,0` |
-/// | [`FinWait1`](Self::FinWait1) | from the last byte of `AT+QICLOSE` until its answer; in truth FIN_WAIT_1, FIN_WAIT_2 or CLOSING |
+/// | [`SynReceived`](Self::SynReceived) | never: a connection that a listener announces stands already |
+/// | [`Established`](Self::Established) | `+QIOPEN: <id>,0`, or accepted from a listener |
+/// | [`FinWait1`](Self::FinWait1) | from the last byte of `AT+QICLOSE` until its answer |
 /// | [`FinWait2`](Self::FinWait2) | the module still lists the socket after that answer; else straight to TIME_WAIT |
 /// | [`CloseWait`](Self::CloseWait) | `closed` URC; FIN and RST look alike |
-/// | [`Closing`](Self::Closing) | `closed` URC after `AT+QICLOSE` was sent: the two have crossed; in truth CLOSING or LAST_ACK |
+/// | [`Closing`](Self::Closing) | `closed` URC after `AT+QICLOSE` was sent: the two have crossed |
 /// | [`LastAck`](Self::LastAck) | `AT+QICLOSE` sent after CLOSE_WAIT, until its answer |
-/// | [`TimeWait`](Self::TimeWait) | own close answered in time; in truth FIN_WAIT_2 if the peer does not close; lasts [`Family::time_wait_ms`](crate::Family::time_wait_ms) |
+/// | [`TimeWait`](Self::TimeWait) | own close answered in time; lasts [`Family::time_wait_ms`](crate::Family::time_wait_ms) |
+///
+/// What the module's own stack can be in meanwhile is in [`StateTable`], for
+/// each family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
@@ -70,5 +73,69 @@ impl SocketState {
 impl core::fmt::Display for SocketState {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+impl SocketState {
+    /// All of them, by number.
+    pub const ALL: [Self; 11] = [
+        Self::Closed,
+        Self::Listen,
+        Self::SynSent,
+        Self::SynReceived,
+        Self::Established,
+        Self::FinWait1,
+        Self::FinWait2,
+        Self::CloseWait,
+        Self::Closing,
+        Self::LastAck,
+        Self::TimeWait,
+    ];
+}
+
+/// For each state that is reported, those that the stack inside the module
+/// can be in. No set: the family's modules never show the state.
+///
+/// The report follows the truth by the time that the network, the serial line
+/// and the command that runs take: it is never ahead.
+///
+/// ```
+/// use quectel_sockets::{Family, SocketState};
+/// let states = Family::EC25.states;
+/// assert_eq!(states.truths(SocketState::Listen), [SocketState::Listen]);
+/// // FIN and RST look alike.
+/// let either = [SocketState::CloseWait, SocketState::Closed];
+/// assert_eq!(states.truths(SocketState::CloseWait), either);
+/// assert!(states.truths(SocketState::SynReceived).is_empty());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateTable([&'static [SocketState]; 11]);
+
+impl StateTable {
+    /// EC2x and EG9x, and every family whose `AT+QISTATE` has the states 0 to
+    /// 4 and whose `closed` URC stands for FIN and RST.
+    pub const EC2X: Self = {
+        use SocketState::*;
+        Self([
+            // The peer may never close its half: FIN_WAIT_2, after 2 MSL.
+            &[Closed, FinWait2],
+            &[Listen],
+            &[SynSent],
+            &[],
+            &[Established],
+            // Nothing is told until AT+QICLOSE is answered.
+            &[FinWait1, FinWait2, Closing],
+            &[FinWait2],
+            &[CloseWait, Closed],
+            &[Closing, LastAck],
+            &[LastAck],
+            // The module's row is gone while it waits for the peer's FIN.
+            &[TimeWait, FinWait2],
+        ])
+    };
+
+    /// What is true when this is reported; empty if it never is.
+    pub fn truths(&self, reported: SocketState) -> &'static [SocketState] {
+        self.0.get(reported as usize).copied().unwrap_or_default()
     }
 }

@@ -239,6 +239,9 @@ pub struct Profile {
     /// ESC in a `AT+QISEND` without length.
     pub escape: EscapeAnswer,
 
+    /// Silence before and after `+++`, and the time its three characters may take.
+    pub escape_guard_us: u64,
+
     /// How long the module waits for a name server.
     pub dns_timeout_us: u64,
     /// Whether the dnsgip URC has the ttl.
@@ -338,6 +341,7 @@ impl Profile {
             send_timeout: SendTimeout::SendPart,
             send_timeout_s: 0,
             escape: EscapeAnswer::Ok,
+            escape_guard_us: S,
             dns_timeout_us: 60 * S,
             dns_ttl: true,
             dns_busy_urc: false,

@@ -196,6 +196,7 @@ const TABLE: &[Row] = &[
         "requested-local-port",
         Kind::OnOff(|p, on| p.requested_local_port = on),
     ),
+    Row("escape-guard", Kind::Time(|p, us| p.escape_guard_us = us)),
     Row("dns-timeout", Kind::Time(|p, us| p.dns_timeout_us = us)),
     Row("dns-ttl", Kind::OnOff(|p, on| p.dns_ttl = on)),
     Row("dns-busy-urc", Kind::OnOff(|p, on| p.dns_busy_urc = on)),

@@ -34,6 +34,7 @@ pub(crate) enum Final {
     Cme(u16),
     SendOk,
     SendFail,
+    NoCarrier,
     /// `OK` and then `SEND OK`.
     OkSendOk,
 }
@@ -51,6 +52,7 @@ impl Final {
             Final::Error => framed("ERROR"),
             Final::SendOk => framed("SEND OK"),
             Final::SendFail => framed("SEND FAIL"),
+            Final::NoCarrier => framed("NO CARRIER"),
             Final::OkSendOk => [framed("OK"), framed("SEND OK")].concat(),
             Final::Cme(number) => {
                 let blank = if profile.cme_blank { " " } else { "" };

@@ -56,7 +56,8 @@ fn open(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
         true => Some(u64::from(call.ranged(8, 10..=150)?) * 1_000_000),
         false => None,
     };
-    if access_mode != 0 {
+    let blocks = access_mode == 2;
+    if blocks && service.is_server() {
         return Ok(module.tcpip_error(555));
     }
     let request = OpenRequest {
@@ -71,8 +72,13 @@ fn open(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
         connect_us,
     };
     if let Err(error) = module.open(&request) {
+        if blocks {
+            return Ok(module.tcpip_error(error));
+        }
         module.last_error = error;
         module.urc(&format!("+QIOPEN: {id},{error}"));
+    } else if blocks {
+        return Ok(Module::wait_connect(id));
     }
     Ok(Outcome::OK)
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(crate) use pdp::{Context, ContextState};
-pub(crate) use sockets::{OpenRequest, Row, Service, Sockets};
+pub(crate) use sockets::{OpenRequest, Row, Service, Sockets, from_text};
 
 use crate::at::reply::{Final, framed};
 use crate::at::table::Outcome;
@@ -22,6 +22,8 @@ use crate::profile::Profile;
 /// What a blocking command waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wait {
+    /// `AT+QIOPEN` in transparent mode.
+    Connect { id: u8 },
     /// `AT+QICLOSE`: TCP, or this time.
     Close { id: u8, until: u64 },
     /// `AT+QIACT`: this time, and registration, but no longer than that.
@@ -339,6 +341,7 @@ impl Module {
     /// When to look at a blocking command again, if nothing else happens before.
     pub(crate) fn wait_until(&self, wait: &Wait) -> Option<u64> {
         Some(match *wait {
+            Wait::Connect { .. } => return None,
             Wait::Close { until, .. } => until,
             Wait::Activate { ready, .. } if ready > self.now => ready,
             Wait::Activate { until, .. } => until,
@@ -349,6 +352,7 @@ impl Module {
     /// Whether what a blocking command waits for has happened, and with which outcome.
     pub(crate) fn check(&mut self, wait: &Wait) -> Option<Outcome> {
         match *wait {
+            Wait::Connect { id } => self.check_connect(id),
             Wait::Close { id, until } => self.check_close(id, until),
             Wait::Activate {
                 context,

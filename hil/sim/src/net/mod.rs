@@ -31,7 +31,7 @@ use crate::rng::Rng;
 use datagrams::Datagrams;
 use gateway::{Gateway, Pair, Verdict};
 use link::Way;
-use packet::Content;
+use packet::{Content, MTU};
 use real::{Dialer, Forwards};
 use stack::Stack;
 use tcp::TcpTable;
@@ -271,6 +271,14 @@ impl Net {
     /// Bytes of the oldest datagram that was not read.
     pub(crate) fn first_datagram(&self, serial: u64) -> usize {
         self.udp.first(serial)
+    }
+
+    /// Bytes that would be accepted now.
+    pub(crate) fn room(&self, socket: SocketId) -> usize {
+        match socket {
+            SocketId::Tcp(serial) => self.tcp.room(&self.module, serial),
+            SocketId::Udp(_) => MTU,
+        }
     }
 
     /// Bytes accepted and not acknowledged.

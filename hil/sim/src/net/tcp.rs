@@ -360,6 +360,12 @@ impl TcpTable {
         self.socket(stack, serial).map_or(0, Socket::send_queue)
     }
 
+    /// Bytes that would be accepted now.
+    pub(super) fn room(&self, stack: &Stack, serial: u64) -> usize {
+        self.socket(stack, serial)
+            .map_or(0, |socket| socket.send_capacity() - socket.send_queue())
+    }
+
     /// Reads up to `n` bytes.
     pub(super) fn read(&self, stack: &mut Stack, serial: u64, n: usize) -> Vec<u8> {
         let mut data = Vec::new();

@@ -41,6 +41,7 @@ impl Row {
             read: 0,
             armed: true,
             closed_urc: ClosedNote::No,
+            suspended: false,
             closed_by_host: false,
         }
     }
@@ -197,13 +198,17 @@ impl Module {
         if let Some(row) = self.sockets.rows.get_mut(&id) {
             row.socket = Some(socket);
             row.state = RowState::Connected;
-            self.urc(&format!("+QIOPEN: {id},0"));
+            if row.access_mode != 2 {
+                self.urc(&format!("+QIOPEN: {id},0"));
+            }
         }
     }
 
     pub(super) fn open_failed(&mut self, id: u8, error: u16) {
+        let mut blocks = false;
         if let Some(row) = self.sockets.rows.get_mut(&id) {
             row.state = RowState::Failed;
+            blocks = row.access_mode == 2;
             if let Some(socket) = row.socket.take() {
                 if let SocketId::Tcp(serial) = socket {
                     self.net.abort(serial);
@@ -215,6 +220,8 @@ impl Module {
             self.sockets.rows.remove(&id);
         }
         self.last_error = error;
-        self.urc(&format!("+QIOPEN: {id},{error}"));
+        if !blocks {
+            self.urc(&format!("+QIOPEN: {id},{error}"));
+        }
     }
 }

@@ -70,7 +70,12 @@ impl Module {
         }
         let recv = unread > 0 && row.armed && row.access_mode == 0;
         row.armed &= !recv;
-        let closed = row.closed_urc == ClosedNote::Due && !(after_drain && unread > 0);
+        if row.access_mode == 2 && row.closed_urc == ClosedNote::Due {
+            // NO CARRIER tells of it.
+            row.closed_urc = ClosedNote::Sent;
+        }
+        let waits = after_drain || row.access_mode == 1;
+        let closed = row.closed_urc == ClosedNote::Due && !(waits && unread > 0);
         if closed {
             row.closed_urc = ClosedNote::Sent;
         }

@@ -244,6 +244,10 @@ pub struct Profile {
 
     /// How long the module waits for a name server.
     pub dns_timeout_us: u64,
+    /// The ttl that `+QPING` shows: 255 on Qualcomm's chips, whatever the true one is.
+    pub ping_ttl: u8,
+    /// Whether `AT+QPING` activates an inactive context, and releases it afterwards.
+    pub ping_activates: bool,
     /// Whether the dnsgip URC has the ttl.
     pub dns_ttl: bool,
     /// Whether a second look-up fails with a URC (`"dnsgip",564`) instead of `ERROR`.
@@ -343,6 +347,8 @@ impl Profile {
             escape: EscapeAnswer::Ok,
             escape_guard_us: S,
             dns_timeout_us: 60 * S,
+            ping_ttl: 255,
+            ping_activates: false,
             dns_ttl: true,
             dns_busy_urc: false,
         }

@@ -339,6 +339,11 @@ impl Sim {
         self.module.net.set_unbound(at, what);
     }
 
+    /// Switches a host off, or on again: off, it answers nothing, not even `AT+QPING`.
+    pub fn set_silent(&mut self, host: IpAddr, silent: bool) {
+        self.module.net.set_silent(host, silent);
+    }
+
     /// Tells the name server the addresses of a name, and their time to live in seconds.
     ///
     /// A name without addresses is unknown.

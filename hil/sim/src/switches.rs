@@ -198,6 +198,11 @@ const TABLE: &[Row] = &[
     ),
     Row("escape-guard", Kind::Time(|p, us| p.escape_guard_us = us)),
     Row("dns-timeout", Kind::Time(|p, us| p.dns_timeout_us = us)),
+    Row(
+        "ping-ttl",
+        Kind::Number(255, |p, number| p.ping_ttl = number as u8),
+    ),
+    Row("ping-activates", Kind::OnOff(|p, on| p.ping_activates = on)),
     Row("dns-ttl", Kind::OnOff(|p, on| p.dns_ttl = on)),
     Row("dns-busy-urc", Kind::OnOff(|p, on| p.dns_busy_urc = on)),
 ];

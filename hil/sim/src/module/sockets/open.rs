@@ -84,11 +84,7 @@ impl Module {
         }
         match address {
             Some(address) => self.resolved(id, Some(address)),
-            None => {
-                let (us, limit) = (self.cellular.dns_us, self.profile.dns_timeout_us);
-                self.resolver
-                    .ask(Asker::Open(id), request.host, self.now, us, limit, false);
-            }
+            None => self.ask(Asker::Open(id), request.context, request.host),
         }
         Ok(())
     }

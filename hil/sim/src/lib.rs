@@ -38,6 +38,7 @@ mod sim;
 mod switches;
 mod trace;
 
+pub use commands::qicfg::OptionSet;
 pub use config::{Boot, Cellular, Config, SimCard};
 pub use fault::{Fault, FaultError};
 pub use faults::{Damage, Incident, Mishap, Part, Place, Times, UrcPlace, When};

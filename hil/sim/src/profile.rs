@@ -3,6 +3,8 @@
 //! The default is an EC25. Where manuals and logs leave a question open, the default is what most
 //! evidence points to, and the switch lets a test try the other answers.
 
+use crate::commands::qicfg::OptionSet;
+
 /// What `+QIRD` puts between the data and the final `OK`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum QirdTail {
@@ -242,6 +244,8 @@ pub struct Profile {
     /// Silence before and after `+++`, and the time its three characters may take.
     pub escape_guard_us: u64,
 
+    /// The options of `AT+QICFG`.
+    pub options: OptionSet,
     /// How long the module waits for a name server.
     pub dns_timeout_us: u64,
     /// The ttl that `+QPING` shows: 255 on Qualcomm's chips, whatever the true one is.
@@ -346,6 +350,7 @@ impl Profile {
             send_timeout_s: 0,
             escape: EscapeAnswer::Ok,
             escape_guard_us: S,
+            options: OptionSet::Ec2x,
             dns_timeout_us: 60 * S,
             ping_ttl: 255,
             ping_activates: false,

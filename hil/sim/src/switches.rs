@@ -1,5 +1,6 @@
 //! The switches of a profile by name, for those who have only text.
 
+use crate::commands::qicfg::OptionSet;
 use crate::profile::{
     CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, EscapeAnswer, LineEcho,
     PayloadUrcs, Profile, QirdTail, RecvUrc, SendTimeout,
@@ -197,6 +198,14 @@ const TABLE: &[Row] = &[
         Kind::OnOff(|p, on| p.requested_local_port = on),
     ),
     Row("escape-guard", Kind::Time(|p, us| p.escape_guard_us = us)),
+    Row(
+        "options",
+        Kind::Choice(&[
+            ("ec2x", |p| p.options = OptionSet::Ec2x),
+            ("bg9x", |p| p.options = OptionSet::Bg9x),
+            ("ec200u", |p| p.options = OptionSet::Ec200u),
+        ]),
+    ),
     Row("dns-timeout", Kind::Time(|p, us| p.dns_timeout_us = us)),
     Row(
         "ping-ttl",

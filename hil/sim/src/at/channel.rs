@@ -10,6 +10,7 @@ use super::pipe::{Pipe, Turn};
 use super::reply::{Final, Reply, framed};
 use super::table::{Outcome, Payload};
 use crate::commands;
+use crate::commands::qicfg::Key;
 use crate::faults::{Effect, Mishap, Part, Target, UrcPlace, When};
 use crate::line::Line;
 use crate::module::{Module, Wait};
@@ -18,6 +19,8 @@ use crate::profile::{EscapeAnswer, LineEcho, PayloadUrcs, SendTimeout};
 const CTRL_Z: u8 = 0x1A;
 const ESC: u8 = 0x1B;
 const PROMPT: &[u8] = b"\r\n> ";
+/// The same with `formatcfg` 1.
+const FORMATTED_PROMPT: &[u8] = b"\r\n>\r\n";
 /// The command that has a payload.
 const SEND: &str = "+QISEND";
 /// Payload of one `AT+QISEND`.
@@ -406,9 +409,13 @@ impl Channel {
     fn prompt(&mut self, job: &mut Job, payload: Payload, io: &mut Io<'_>) {
         let mut before = std::mem::take(&mut job.answer);
         before.extend(injected(io.module, UrcPlace::BeforePrompt, &job.name));
+        let prompt = match io.module.settings.qicfg.get(Key::FormatCfg, 0) {
+            1 => FORMATTED_PROMPT,
+            _ => PROMPT,
+        };
         if !io.module.faults.lose_prompt.count() {
-            damage(io, Target::Prompt, &job.name, before.len(), PROMPT.len());
-            io.to_host.push(io.now, &[&before, PROMPT].concat());
+            damage(io, Target::Prompt, &job.name, before.len(), prompt.len());
+            io.to_host.push(io.now, &[&before, prompt].concat());
         }
         damage_payload(io, payload.length.unwrap_or(LONGEST_PAYLOAD));
         // No host has seen the prompt before its last byte is sent.

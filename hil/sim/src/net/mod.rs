@@ -352,6 +352,11 @@ impl Net {
         self.pinger.stop(&mut self.module);
     }
 
+    /// How long unacknowledged data is borne from now on, in µs.
+    pub(crate) fn set_retransmission(&mut self, us: u64) {
+        self.tcp.set_retransmission(us);
+    }
+
     pub(crate) fn set_silent(&mut self, host: IpAddr, silent: bool) {
         if silent {
             self.silent.insert(host);

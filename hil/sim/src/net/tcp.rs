@@ -245,6 +245,10 @@ impl TcpTable {
         serial
     }
 
+    pub(super) fn set_retransmission(&mut self, us: u64) {
+        self.limits.retransmission = us;
+    }
+
     /// Whether anything listens.
     pub(super) fn listens(&self) -> bool {
         let mut roles = self.entries.values().map(|entry| entry.role);

@@ -107,6 +107,8 @@ pub(crate) struct Row {
     suspended: bool,
     /// `AT+QICLOSE` was answered; the row is only still listed.
     closed_by_host: bool,
+    /// `AT+QICLOSE` was answered at once, and a closed URC tells of its end, at the latest by then.
+    close_until: Option<u64>,
 }
 
 impl Row {

@@ -43,6 +43,7 @@ impl Row {
             closed_urc: ClosedNote::No,
             suspended: false,
             closed_by_host: false,
+            close_until: None,
         }
     }
 }
@@ -185,8 +186,9 @@ impl Module {
 
     fn keep_alive(&self) -> Option<(u64, u64)> {
         let value = |i| u64::from(self.settings.qicfg.get(Key::KeepAlive, i));
-        let (minutes, interval, probes) = (value(1), value(2), value(3));
-        (value(0) == 1).then_some((minutes * 60_000_000, interval * probes * 1_000_000))
+        let (idle, interval, probes) = (value(1), value(2), value(3));
+        let unit = self.profile.options.idle_unit();
+        (value(0) == 1).then_some((idle * unit, interval * probes * 1_000_000))
     }
 
     /// An open has succeeded.

@@ -66,6 +66,8 @@ pub struct Cellular {
     pub name_servers: [Ipv4Addr; 2],
     /// How long a name server takes to answer, in µs.
     pub dns_us: u64,
+    /// The time zone that the network tells, in quarters of an hour east of UTC.
+    pub zone_quarters: i8,
     /// `AT+CIMI`.
     pub imsi: String,
     /// `AT+QCCID`.
@@ -89,6 +91,7 @@ impl Default for Cellular {
             address_v6: Ipv6Addr::new(0x2001, 0xdb8, 0x9d, 0, 0, 0, 0, 1),
             name_servers: [Ipv4Addr::new(192, 0, 2, 53), Ipv4Addr::new(192, 0, 2, 54)],
             dns_us: 60_000,
+            zone_quarters: 0,
             imsi: "001010123456789".into(),
             iccid: "89860025128306012474".into(),
         }

@@ -1,7 +1,7 @@
 //! The name server: a table of names, then, if there is a real network, the resolver of this PC.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, TryRecvError};
 
 use crate::background;
@@ -26,6 +26,10 @@ pub(crate) enum Asker {
     Host,
     /// `AT+QIOPEN` with a name, for this connect id.
     Open(u8),
+    /// `AT+QPING` with a name.
+    Ping,
+    /// `AT+QNTP` with a name.
+    Time,
 }
 
 /// What the resolver has to say.
@@ -33,8 +37,8 @@ pub(crate) enum Asker {
 pub(crate) enum Answer {
     /// URCs for the host.
     Urc(Vec<String>),
-    /// The address for an open, or none.
-    Open(u8, Option<IpAddr>),
+    /// The address for another command, or none.
+    Address(Asker, Option<IpAddr>),
 }
 
 #[derive(Debug)]
@@ -44,6 +48,8 @@ struct Query {
     at: u64,
     /// How the answer is printed: with the ttl or not.
     ttl: bool,
+    /// The kind of the PDP context: 2 wants IPv6 addresses, 3 both, any other IPv4.
+    kind: u8,
     /// The PC is looking it up.
     real: Option<Receiver<Vec<IpAddr>>>,
 }
@@ -82,6 +88,7 @@ impl Resolver {
         us: u64,
         limit_us: u64,
         ttl: bool,
+        kind: u8,
     ) {
         let name = name.to_ascii_lowercase();
         let literal = name.parse::<IpAddr>().is_ok();
@@ -100,6 +107,7 @@ impl Resolver {
             name,
             at: now + wait,
             ttl,
+            kind,
             real,
         });
     }
@@ -132,7 +140,15 @@ impl Resolver {
                 None => self.known(&query.name),
             };
             let query = self.queries.remove(i);
-            return Some(query.answer(&found.0, found.1));
+            let (mut addresses, ttl) = found;
+            if query.name.parse::<IpAddr>().is_err() {
+                addresses.retain(|address| match query.kind {
+                    2 => address.is_ipv6(),
+                    3 => true,
+                    _ => address.is_ipv4(),
+                });
+            }
+            return Some(query.answer(&addresses, ttl));
         }
         None
     }
@@ -149,7 +165,9 @@ impl Resolver {
 impl Query {
     fn answer(&self, addresses: &[IpAddr], ttl: u32) -> Answer {
         match self.asker {
-            Asker::Open(id) => Answer::Open(id, addresses.first().copied()),
+            Asker::Open(_) | Asker::Ping | Asker::Time => {
+                Answer::Address(self.asker, addresses.first().copied())
+            }
             Asker::Host if addresses.is_empty() => {
                 Answer::Urc(vec!["+QIURC: \"dnsgip\",565".into()])
             }
@@ -171,15 +189,12 @@ impl Query {
     }
 }
 
-/// Asks the PC, which may take its time, for the IPv4 addresses of a name.
+/// Asks the PC, which may take its time, for the addresses of a name.
 fn look_up(name: &str) -> Option<Receiver<Vec<IpAddr>>> {
     let name = name.to_owned();
     background::start(move || {
         let found = (name.as_str(), 0).to_socket_addrs().into_iter().flatten();
-        let mut addresses: Vec<IpAddr> = found
-            .filter(SocketAddr::is_ipv4)
-            .map(|address| address.ip())
-            .collect();
+        let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
         addresses.dedup();
         addresses
     })

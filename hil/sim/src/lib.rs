@@ -38,13 +38,14 @@ mod sim;
 mod switches;
 mod trace;
 
+pub use commands::qicfg::OptionSet;
 pub use config::{Boot, Cellular, Config, SimCard};
 pub use fault::{Fault, FaultError};
 pub use faults::{Damage, Incident, Mishap, Part, Place, Times, UrcPlace, When};
 pub use line::LineFault;
 pub use net::{
-    Answer, Echo, Ending, Internet, Link, Peer, PeerIo, Record, Recorded, Recording, ResetAfter,
-    Sink, Source, Tap, TcpSocket, TcpState, Then, UdpIo, UdpPeer, Unbound,
+    Answer, Echo, Ending, Internet, Link, NtpServer, Peer, PeerIo, Record, Recorded, Recording,
+    ResetAfter, Sink, Source, Tap, TcpSocket, TcpState, Then, UdpIo, UdpPeer, Unbound,
 };
 pub use profile::{
     CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, EscapeAnswer, LineEcho,

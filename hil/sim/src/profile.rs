@@ -3,6 +3,8 @@
 //! The default is an EC25. Where manuals and logs leave a question open, the default is what most
 //! evidence points to, and the switch lets a test try the other answers.
 
+use crate::commands::qicfg::OptionSet;
+
 /// What `+QIRD` puts between the data and the final `OK`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum QirdTail {
@@ -239,8 +241,17 @@ pub struct Profile {
     /// ESC in a `AT+QISEND` without length.
     pub escape: EscapeAnswer,
 
+    /// Silence before and after `+++`, and the time its three characters may take.
+    pub escape_guard_us: u64,
+
+    /// The options of `AT+QICFG`.
+    pub options: OptionSet,
     /// How long the module waits for a name server.
     pub dns_timeout_us: u64,
+    /// The ttl that `+QPING` shows: 255 on Qualcomm's chips, whatever the true one is.
+    pub ping_ttl: u8,
+    /// Whether `AT+QPING` activates an inactive context, and releases it afterwards.
+    pub ping_activates: bool,
     /// Whether the dnsgip URC has the ttl.
     pub dns_ttl: bool,
     /// Whether a second look-up fails with a URC (`"dnsgip",564`) instead of `ERROR`.
@@ -338,7 +349,11 @@ impl Profile {
             send_timeout: SendTimeout::SendPart,
             send_timeout_s: 0,
             escape: EscapeAnswer::Ok,
+            escape_guard_us: S,
+            options: OptionSet::Ec2x,
             dns_timeout_us: 60 * S,
+            ping_ttl: 255,
+            ping_activates: false,
             dns_ttl: true,
             dns_busy_urc: false,
         }

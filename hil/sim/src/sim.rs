@@ -106,7 +106,8 @@ impl Sim {
         self.module.now = self.now;
         let mute_until = self.module.faults.mute_until;
         let line = if self.listening() {
-            self.channel.next(&self.to_module, &self.module)
+            self.channel
+                .next(self.now, &self.to_module, &self.to_host, &self.module)
         } else {
             mute_until
         };
@@ -165,9 +166,9 @@ impl Sim {
                 to_host: &mut self.to_host,
                 module: &mut self.module,
             };
-            self.channel.send_urcs(&mut io);
-            let progress = self.channel.tick(&mut io);
-            self.channel.send_urcs(&mut io);
+            let mut progress = self.channel.send_urcs(&mut io);
+            progress |= self.channel.tick(&mut io);
+            progress |= self.channel.send_urcs(&mut io);
             if !progress {
                 break;
             }
@@ -336,6 +337,11 @@ impl Sim {
     /// Lets connections to an address be refused, or get no answer.
     pub fn set_unbound(&mut self, at: SocketAddr, what: Unbound) {
         self.module.net.set_unbound(at, what);
+    }
+
+    /// Switches a host off, or on again: off, it answers nothing, not even `AT+QPING`.
+    pub fn set_silent(&mut self, host: IpAddr, silent: bool) {
+        self.module.net.set_silent(host, silent);
     }
 
     /// Tells the name server the addresses of a name, and their time to live in seconds.

@@ -1,5 +1,6 @@
 //! The switches of a profile by name, for those who have only text.
 
+use crate::commands::qicfg::OptionSet;
 use crate::profile::{
     CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, EscapeAnswer, LineEcho,
     PayloadUrcs, Profile, QirdTail, RecvUrc, SendTimeout,
@@ -196,7 +197,21 @@ const TABLE: &[Row] = &[
         "requested-local-port",
         Kind::OnOff(|p, on| p.requested_local_port = on),
     ),
+    Row("escape-guard", Kind::Time(|p, us| p.escape_guard_us = us)),
+    Row(
+        "options",
+        Kind::Choice(&[
+            ("ec2x", |p| p.options = OptionSet::Ec2x),
+            ("bg9x", |p| p.options = OptionSet::Bg9x),
+            ("ec200u", |p| p.options = OptionSet::Ec200u),
+        ]),
+    ),
     Row("dns-timeout", Kind::Time(|p, us| p.dns_timeout_us = us)),
+    Row(
+        "ping-ttl",
+        Kind::Number(255, |p, number| p.ping_ttl = number as u8),
+    ),
+    Row("ping-activates", Kind::OnOff(|p, on| p.ping_activates = on)),
     Row("dns-ttl", Kind::OnOff(|p, on| p.dns_ttl = on)),
     Row("dns-busy-urc", Kind::OnOff(|p, on| p.dns_busy_urc = on)),
 ];

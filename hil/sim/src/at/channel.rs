@@ -6,9 +6,11 @@
 use std::collections::VecDeque;
 
 use super::parse::Call;
-use super::reply::{Final, Reply};
+use super::pipe::{Pipe, Turn};
+use super::reply::{Final, Reply, framed};
 use super::table::{Outcome, Payload};
 use crate::commands;
+use crate::commands::qicfg::Key;
 use crate::faults::{Effect, Mishap, Part, Target, UrcPlace, When};
 use crate::line::Line;
 use crate::module::{Module, Wait};
@@ -17,6 +19,8 @@ use crate::profile::{EscapeAnswer, LineEcho, PayloadUrcs, SendTimeout};
 const CTRL_Z: u8 = 0x1A;
 const ESC: u8 = 0x1B;
 const PROMPT: &[u8] = b"\r\n> ";
+/// The same with `formatcfg` 1.
+const FORMATTED_PROMPT: &[u8] = b"\r\n>\r\n";
 /// The command that has a payload.
 const SEND: &str = "+QISEND";
 /// Payload of one `AT+QISEND`.
@@ -49,6 +53,8 @@ enum State {
     LateResult(u64, Final),
     /// A job whose answer is late on purpose.
     LateAnswer(u64, Job, Final),
+    /// Transparent mode.
+    Pipe(Pipe),
 }
 
 /// What comes after a prompt.
@@ -111,8 +117,16 @@ impl Channel {
     }
 
     /// When the channel can go on by itself, given the receive buffer.
-    pub(crate) fn next(&mut self, from_host: &Line, module: &Module) -> Option<u64> {
-        match &self.state {
+    pub(crate) fn next(
+        &mut self,
+        now: u64,
+        from_host: &Line,
+        to_host: &Line,
+        module: &Module,
+    ) -> Option<u64> {
+        let push = !self.holds_urcs(module) && module.has_push();
+        let push = push.then(|| to_host.idle_at().max(now));
+        let own = match &self.state {
             State::Due(at, _)
             | State::Sending(at, ..)
             | State::LateResult(at, _)
@@ -139,7 +153,9 @@ impl Channel {
                 let end = index.and_then(|index| from_host.arrival_of(index));
                 end.into_iter().chain(until).min()
             }
-        }
+            State::Pipe(pipe) => pipe.next(now, from_host, to_host, module),
+        };
+        own.into_iter().chain(push).min()
     }
 
     /// The place of the first byte that fits, or of the last one that may be waited for.
@@ -164,19 +180,34 @@ impl Channel {
         bytes
     }
 
-    /// Whether URCs must wait: payload is awaited.
+    /// Whether URCs must wait: payload is awaited, or passed through.
     fn holds_urcs(&self, module: &Module) -> bool {
-        matches!(self.state, State::Data(_)) && module.profile.payload_urcs == PayloadUrcs::Wait
+        match self.state {
+            State::Pipe(_) => true,
+            State::Data(_) => module.profile.payload_urcs == PayloadUrcs::Wait,
+            _ => false,
+        }
     }
 
-    /// Sends the URCs that have come up.
-    pub(crate) fn send_urcs(&mut self, io: &mut Io<'_>) {
+    /// Sends the URCs that have come up. True if that may bring up others.
+    ///
+    /// Data is pushed at the speed of the line: what waits holds the peer up by TCP's window.
+    pub(crate) fn send_urcs(&mut self, io: &mut Io<'_>) -> bool {
         self.held_urcs.extend(io.module.take_urcs());
-        if !self.holds_urcs(io.module) {
-            for urc in self.held_urcs.drain(..) {
-                io.to_host.push(io.now, &urc);
-            }
+        if self.holds_urcs(io.module) {
+            return false;
         }
+        for urc in self.held_urcs.drain(..) {
+            io.to_host.push(io.now, &urc);
+        }
+        let mut pushed = false;
+        while io.to_host.idle_at() <= io.now
+            && let Some(push) = io.module.take_push()
+        {
+            io.to_host.push(io.now, &push);
+            pushed = true;
+        }
+        pushed
     }
 
     /// Does what is due at `now`. False if that was nothing.
@@ -211,6 +242,7 @@ impl Channel {
                 self.answer_now(&mut job, code, io);
                 true
             }
+            State::Pipe(pipe) => self.pass(pipe, io),
             state => {
                 self.state = state;
                 false
@@ -314,6 +346,7 @@ impl Channel {
                 self.state = State::Blocked(std::mem::take(job), wait);
             }
             Outcome::Prompt(payload) => self.prompt(job, payload, io),
+            Outcome::Connect(id) => self.connect(job, id, io),
             Outcome::Done(Final::Ok) if !job.rest.trim().is_empty() => {
                 self.state = State::Due(io.now, std::mem::take(job));
             }
@@ -322,6 +355,37 @@ impl Channel {
                 by => self.state = State::LateAnswer(io.now + by, std::mem::take(job), code),
             },
         }
+    }
+
+    /// The port becomes a pipe.
+    fn connect(&mut self, job: &mut Job, id: u8, io: &mut Io<'_>) {
+        io.to_host.push(io.now, &framed("CONNECT"));
+        *job = Job::default();
+        (self.scanned, self.echoed) = (0, 0);
+        // The line feed of a command line that ended with both.
+        if io.from_host.arrived() > 0 && io.from_host.queue().front() == Some(&b'\n') {
+            self.take(io.from_host, 1);
+        }
+        self.state = State::Pipe(Pipe::new(id, io.now));
+    }
+
+    /// Passes data through the pipe. False if there was none.
+    fn pass(&mut self, mut pipe: Pipe, io: &mut Io<'_>) -> bool {
+        let turn = pipe.tick(io);
+        let code = match turn {
+            Turn::Idle | Turn::Progress => {
+                self.state = State::Pipe(pipe);
+                return turn == Turn::Progress;
+            }
+            Turn::Escaped => {
+                io.module.leave_pipe(pipe.id);
+                Final::Ok
+            }
+            Turn::NoCarrier => Final::NoCarrier,
+        };
+        let bytes = code.bytes(io.module.settings.cmee, &io.module.profile);
+        io.to_host.push(io.now, &bytes);
+        true
     }
 
     /// Sends information responses and the final code in one piece.
@@ -345,9 +409,13 @@ impl Channel {
     fn prompt(&mut self, job: &mut Job, payload: Payload, io: &mut Io<'_>) {
         let mut before = std::mem::take(&mut job.answer);
         before.extend(injected(io.module, UrcPlace::BeforePrompt, &job.name));
+        let prompt = match io.module.settings.qicfg.get(Key::FormatCfg, 0) {
+            1 => FORMATTED_PROMPT,
+            _ => PROMPT,
+        };
         if !io.module.faults.lose_prompt.count() {
-            damage(io, Target::Prompt, &job.name, before.len(), PROMPT.len());
-            io.to_host.push(io.now, &[&before, PROMPT].concat());
+            damage(io, Target::Prompt, &job.name, before.len(), prompt.len());
+            io.to_host.push(io.now, &[&before, prompt].concat());
         }
         damage_payload(io, payload.length.unwrap_or(LONGEST_PAYLOAD));
         // No host has seen the prompt before its last byte is sent.

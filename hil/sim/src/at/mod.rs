@@ -5,5 +5,6 @@
 
 pub(crate) mod channel;
 pub(crate) mod parse;
+mod pipe;
 pub(crate) mod reply;
 pub(crate) mod table;

@@ -34,6 +34,9 @@ pub(crate) enum Final {
     Cme(u16),
     SendOk,
     SendFail,
+    NoCarrier,
+    /// With `sendinfo`: the connect id, whether there was no room, and the room left.
+    SendInfo(u8, bool, usize),
     /// `OK` and then `SEND OK`.
     OkSendOk,
 }
@@ -51,6 +54,11 @@ impl Final {
             Final::Error => framed("ERROR"),
             Final::SendOk => framed("SEND OK"),
             Final::SendFail => framed("SEND FAIL"),
+            Final::SendInfo(id, full, free) => {
+                let row = format!("+QISEND: {id},{},{free}", u8::from(full));
+                [framed(&row), framed("OK")].concat()
+            }
+            Final::NoCarrier => framed("NO CARRIER"),
             Final::OkSendOk => [framed("OK"), framed("SEND OK")].concat(),
             Final::Cme(number) => {
                 let blank = if profile.cme_blank { " " } else { "" };

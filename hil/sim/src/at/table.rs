@@ -13,6 +13,8 @@ pub(crate) enum Outcome {
     Prompt(Payload),
     /// It blocks the port until this has happened.
     Wait(Wait),
+    /// The port becomes a pipe to this connection.
+    Connect(u8),
 }
 
 impl Outcome {

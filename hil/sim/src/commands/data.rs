@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use super::tcpip::connect_id;
 use crate::at::channel::LONGEST_PAYLOAD;
 use crate::at::parse::{Call, Malformed};
-use crate::at::reply::Reply;
+use crate::at::reply::{Final, Reply};
 use crate::at::table::{Command, Outcome, Payload};
 use crate::commands::qicfg::Key;
-use crate::module::Module;
+use crate::module::{Module, from_text};
 use crate::profile::{QirdTail, SendTimeout};
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -16,6 +16,8 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new("+QISENDEX").tcpip().write(send_hex),
     Command::new("+QIRD").tcpip().write(read),
     Command::new("+QISDE").write(payload_echo),
+    Command::new("+QISWTMD").tcpip().write(switch_mode),
+    Command::new("O").execute(back_to_data),
 ];
 
 type Result = std::result::Result<Outcome, Malformed>;
@@ -111,33 +113,44 @@ fn read(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
         reply.row(format!("+QIRD: {total},{read},{unread}"));
         return Ok(Outcome::OK);
     }
+    if module
+        .sockets
+        .get(id)
+        .is_some_and(|row| row.access_mode != 0)
+    {
+        return Ok(module.tcpip_error(572));
+    }
     let received = module.read(id, length);
     let data = received.data;
     if data.is_empty() {
         reply.row("+QIRD: 0");
         return Ok(Outcome::OK);
     }
-    let qicfg = &module.settings.qicfg;
-    let between = if qicfg.get(Key::ViewMode, 0) == 1 {
-        ","
-    } else {
-        "\r\n"
-    };
-    let from = received
-        .from
-        .map(|from| format!(",\"{}\",{}", from.ip(), from.port()))
-        .unwrap_or_default();
+    let between = module.between();
+    let from = from_text(received.from);
     reply.raw(format!("\r\n+QIRD: {}{from}{between}", data.len()).as_bytes());
-    if qicfg.get(Key::DataFormat, 1) == 1 {
-        let hex: String = data.iter().map(|byte| format!("{byte:02X}")).collect();
-        reply.raw(hex.as_bytes());
-    } else {
-        reply.raw(&data);
-    }
+    reply.raw(&module.shown(&data));
     if module.profile.qird_tail == QirdTail::BlankLine {
         reply.raw(b"\r\n");
     }
     Ok(Outcome::OK)
+}
+
+/// `AT+QISWTMD=<id>,<access mode>`
+fn switch_mode(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
+    call.at_most(2)?;
+    let id = connect_id(module, call, 0)?;
+    let mode = call.ranged(1, 0..=2)? as u8;
+    Ok(module.switch_mode(id, mode))
+}
+
+/// `ATO`
+fn back_to_data(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
+    call.ranged_or(0, 0..=0, 0)?;
+    Ok(match module.resume_pipe() {
+        Some(id) => Outcome::Connect(id),
+        None => Outcome::Done(Final::NoCarrier),
+    })
 }
 
 /// Whether payload is sent back to the host.

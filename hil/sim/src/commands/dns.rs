@@ -1,4 +1,4 @@
-//! Names.
+//! Names, echo requests, the time.
 
 use crate::at::parse::{Call, Malformed};
 use crate::at::reply::Reply;
@@ -9,6 +9,8 @@ use crate::module::Module;
 pub(super) const COMMANDS: &[Command] = &[
     Command::new("+QIDNSCFG").tcpip().write(servers),
     Command::new("+QIDNSGIP").tcpip().write(look_up),
+    Command::new("+QPING").tcpip().write(ping),
+    Command::new("+QNTP").tcpip().write(time),
 ];
 
 type Result = std::result::Result<Outcome, Malformed>;
@@ -61,8 +63,38 @@ fn look_up(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
         }
         return Ok(module.tcpip_error(564));
     }
-    let (us, limit) = (module.cellular.dns_us, module.profile.dns_timeout_us);
-    let (now, ttl) = (module.now, module.profile.dns_ttl);
-    module.resolver.ask(Asker::Host, name, now, us, limit, ttl);
+    module.ask(Asker::Host, context, name);
     Ok(Outcome::OK)
+}
+
+fn context_and_host<'a>(
+    module: &Module,
+    call: &'a Call,
+) -> std::result::Result<(u8, &'a str), Malformed> {
+    let context = call.ranged(0, 1..=u32::from(module.profile.contexts))? as u8;
+    let host = call.quoted(1)?;
+    if host.is_empty() || host.len() > LONGEST_NAME {
+        return Err(Malformed);
+    }
+    Ok((context, host))
+}
+
+/// `AT+QPING=<context>,"<host>"[,<seconds>[,<number>]]`
+fn ping(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
+    call.at_most(4)?;
+    let (context, host) = context_and_host(module, call)?;
+    let timeout = u64::from(call.ranged_or(2, 1..=255, 4)?) * 1_000_000;
+    let number = call.ranged_or(3, 1..=10, 4)?;
+    Ok(module.start_ping(context, host, timeout, number))
+}
+
+/// `AT+QNTP=<context>,"<server>"[,<port>[,<set the clock>[,<retries>[,<seconds>]]]]`
+fn time(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
+    call.at_most(6)?;
+    let (context, host) = context_and_host(module, call)?;
+    let port = call.ranged_or(2, 1..=65_535, 123)? as u16;
+    call.ranged_or(3, 0..=1, 1)?;
+    let retries = call.ranged_or(4, 1..=10, 3)?;
+    let interval = u64::from(call.ranged_or(5, 5..=60, 15)?) * 1_000_000;
+    Ok(module.start_ntp(context, host, port, retries, interval))
 }

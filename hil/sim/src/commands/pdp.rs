@@ -1,5 +1,7 @@
 //! PDP contexts.
 
+use std::net::IpAddr;
+
 use crate::at::parse::{Call, Malformed};
 use crate::at::reply::Reply;
 use crate::at::table::{Command, Outcome};
@@ -35,8 +37,17 @@ fn attach(_: &mut Module, call: &Call, _: &mut Reply) -> Result {
 
 fn address(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     let id = context_id(module, call)?;
-    if module.is_active(id) {
-        reply.row(format!("+CGPADDR: {id},\"{}\"", module.context_address(id)));
+    if let Some(context) = module
+        .contexts
+        .get(&id)
+        .filter(|one| !one.addresses.is_empty())
+    {
+        let quoted = context
+            .addresses
+            .iter()
+            .map(|one| format!(",\"{}\"", shown(*one)));
+        let addresses: String = quoted.collect();
+        reply.row(format!("+CGPADDR: {id}{addresses}"));
     } else {
         reply.row(format!("+CGPADDR: {id},\"0.0.0.0\""));
     }
@@ -79,11 +90,26 @@ fn active(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
     for (id, context) in &module.contexts {
         if context.state == ContextState::Active {
             let kind = context.kind.max(1);
-            let address = module.context_address(*id);
-            reply.row(format!("+QIACT: {id},1,{kind},\"{address}\""));
+            let quoted = context
+                .addresses
+                .iter()
+                .map(|one| format!(",\"{}\"", shown(*one)));
+            let addresses: String = quoted.collect();
+            reply.row(format!("+QIACT: {id},1,{kind}{addresses}"));
         }
     }
     Ok(Outcome::OK)
+}
+
+/// An address as modules print it: IPv6 in capitals, with all its groups.
+fn shown(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => {
+            let groups: Vec<String> = v6.segments().iter().map(|g| format!("{g:X}")).collect();
+            groups.join(":")
+        }
+    }
 }
 
 fn activate(module: &mut Module, call: &Call, _: &mut Reply) -> Result {

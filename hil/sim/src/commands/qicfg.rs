@@ -1,6 +1,7 @@
 //! `AT+QICFG`: the options of the TCP/IP commands. They are lost at a restart.
 //!
-//! The list and the ranges are those that an EG25-G prints.
+//! What has no effect that a host could see is only remembered: `dns/cache`, `udp/sendmode`,
+//! `window/scale`, `sack`, `tcp/twrecycle`.
 
 use crate::at::parse::{Call, Malformed};
 use crate::at::reply::Reply;
@@ -30,7 +31,15 @@ pub(crate) enum Key {
     KeepAlive,
     ReceiveBuffer,
     WindowScale,
+    Sack,
+    CloseMode,
+    SendInfo,
+    FormatCfg,
+    TwRecycle,
 }
+
+/// How many options there are.
+const KEYS: usize = Key::TwRecycle as usize + 1;
 
 /// A value of an option: its range as printed, its bounds, and what it is at first.
 struct Field(&'static str, u32, u32, u32);
@@ -41,105 +50,173 @@ struct Item {
     fields: &'static [Field],
 }
 
+const fn item(key: Key, name: &'static str, fields: &'static [Field]) -> Item {
+    Item { key, name, fields }
+}
+
 const BIT: Field = Field("(0,1)", 0, 1, 0);
 const BIT_ON: Field = Field("(0,1)", 0, 1, 1);
+const INTERVAL: Field = Field("(25-100)", 25, 100, 75);
+const PROBES: Field = Field("(3-10)", 3, 10, 9);
+/// In minutes, and in seconds.
+const IDLE_MINUTES: Field = Field("(1-120)", 1, 120, 120);
+const IDLE_SECONDS: Field = Field("(1-1800)", 1, 1_800, 1_800);
 
-const ITEMS: &[Item] = &[
-    Item {
-        key: Key::TransPktSize,
-        name: "transpktsize",
-        fields: &[Field("(1-1460)", 1, 1460, 1024)],
-    },
-    Item {
-        key: Key::TransWaitTm,
-        name: "transwaittm",
-        fields: &[Field("(0-20)", 0, 20, 2)],
-    },
-    Item {
-        key: Key::DataFormat,
-        name: "dataformat",
-        fields: &[BIT, BIT],
-    },
-    Item {
-        key: Key::ViewMode,
-        name: "viewmode",
-        fields: &[BIT],
-    },
-    Item {
-        key: Key::RetransCfg,
-        name: "tcp/retranscfg",
-        fields: &[Field("(3-20)", 3, 20, 12), Field("(5-1000)", 5, 1000, 600)],
-    },
-    Item {
-        key: Key::DnsCache,
-        name: "dns/cache",
-        fields: &[BIT_ON],
-    },
-    Item {
-        key: Key::SendTimeout,
-        name: "qisend/timeout",
-        fields: &[Field("(0-3600)", 0, 3600, 0)],
-    },
-    Item {
-        key: Key::PassiveClosed,
-        name: "passiveclosed",
-        fields: &[BIT],
-    },
-    Item {
-        key: Key::UdpReadMode,
-        name: "udp/readmode",
-        fields: &[BIT],
-    },
-    Item {
-        key: Key::UdpSendMode,
-        name: "udp/sendmode",
-        fields: &[BIT],
-    },
-    Item {
-        key: Key::TcpAccept,
-        name: "tcp/accept",
-        fields: &[BIT_ON],
-    },
-    Item {
-        key: Key::RecvInd,
-        name: "recvind",
-        fields: &[BIT],
-    },
-    Item {
-        key: Key::KeepAlive,
-        name: "tcp/keepalive",
-        fields: &[
-            BIT,
-            Field("(1-120)", 1, 120, 120),
-            Field("(25-100)", 25, 100, 75),
-            Field("(3-10)", 3, 10, 9),
-        ],
-    },
-    Item {
-        key: Key::ReceiveBuffer,
-        name: "recv/buffersize",
-        fields: &[Field("(10240-524288)", 10_240, 524_288, 10_240)],
-    },
-    Item {
-        key: Key::WindowScale,
-        name: "window/scale",
-        fields: &[Field("(0-1)", 0, 1, 1)],
-    },
+const TRANS_PKT_SIZE: Item = item(
+    Key::TransPktSize,
+    "transpktsize",
+    &[Field("(1-1460)", 1, 1_460, 1_024)],
+);
+const TRANS_WAIT_TM: Item = item(
+    Key::TransWaitTm,
+    "transwaittm",
+    &[Field("(0-20)", 0, 20, 2)],
+);
+const DATA_FORMAT: Item = item(Key::DataFormat, "dataformat", &[BIT, BIT]);
+const VIEW_MODE: Item = item(Key::ViewMode, "viewmode", &[BIT]);
+/// The unit of the second value is 100 ms.
+const RETRANS_CFG: Item = item(
+    Key::RetransCfg,
+    "tcp/retranscfg",
+    &[Field("(3-20)", 3, 20, 12), Field("(5-1000)", 5, 1_000, 600)],
+);
+const PASSIVE_CLOSED: Item = item(Key::PassiveClosed, "passiveclosed", &[BIT]);
+const UDP_READ_MODE: Item = item(Key::UdpReadMode, "udp/readmode", &[BIT]);
+const UDP_SEND_MODE: Item = item(Key::UdpSendMode, "udp/sendmode", &[BIT]);
+const TCP_ACCEPT: Item = item(Key::TcpAccept, "tcp/accept", &[BIT_ON]);
+const RECV_IND: Item = item(Key::RecvInd, "recvind", &[BIT]);
+
+/// As an EG25-G prints it.
+const EC2X: &[Item] = &[
+    TRANS_PKT_SIZE,
+    TRANS_WAIT_TM,
+    DATA_FORMAT,
+    VIEW_MODE,
+    RETRANS_CFG,
+    item(Key::DnsCache, "dns/cache", &[BIT_ON]),
+    item(
+        Key::SendTimeout,
+        "qisend/timeout",
+        &[Field("(0-3600)", 0, 3_600, 0)],
+    ),
+    PASSIVE_CLOSED,
+    UDP_READ_MODE,
+    UDP_SEND_MODE,
+    TCP_ACCEPT,
+    RECV_IND,
+    item(
+        Key::KeepAlive,
+        "tcp/keepalive",
+        &[BIT, IDLE_MINUTES, INTERVAL, PROBES],
+    ),
+    item(
+        Key::ReceiveBuffer,
+        "recv/buffersize",
+        &[Field("(10240-524288)", 10_240, 524_288, 10_240)],
+    ),
+    item(Key::WindowScale, "window/scale", &[Field("(0-1)", 0, 1, 1)]),
 ];
+
+/// As a BG95-M3 prints it.
+const BG9X: &[Item] = &[
+    TRANS_PKT_SIZE,
+    TRANS_WAIT_TM,
+    DATA_FORMAT,
+    VIEW_MODE,
+    RECV_IND,
+    item(Key::Sack, "sack", &[BIT_ON]),
+    item(
+        Key::KeepAlive,
+        "tcp/keepalive",
+        &[Field("(0-1)", 0, 1, 0), IDLE_MINUTES, INTERVAL, PROBES],
+    ),
+    RETRANS_CFG,
+];
+
+/// From the EC200U's application note; the order is a guess.
+const EC200U: &[Item] = &[
+    TRANS_PKT_SIZE,
+    TRANS_WAIT_TM,
+    DATA_FORMAT,
+    VIEW_MODE,
+    // Count, and period in seconds.
+    item(
+        Key::RetransCfg,
+        "tcp/retranscfg",
+        &[Field("(3-12)", 3, 12, 8), Field("(5-60)", 5, 60, 6)],
+    ),
+    item(
+        Key::SendTimeout,
+        "qisend/timeout",
+        &[Field("(0-120)", 0, 120, 5)],
+    ),
+    PASSIVE_CLOSED,
+    UDP_READ_MODE,
+    UDP_SEND_MODE,
+    TCP_ACCEPT,
+    item(
+        Key::KeepAlive,
+        "tcp/keepalive",
+        &[BIT, IDLE_SECONDS, INTERVAL, PROBES],
+    ),
+    RECV_IND,
+    item(Key::CloseMode, "close/mode", &[BIT]),
+    item(Key::SendInfo, "sendinfo", &[BIT]),
+    item(Key::FormatCfg, "formatcfg", &[BIT]),
+    item(Key::TwRecycle, "tcp/twrecycle", &[BIT]),
+];
+
+/// Which options a family has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OptionSet {
+    /// EC20 to EG95, as an EG25-G has them.
+    Ec2x,
+    /// BG95, BG96 and their like.
+    Bg9x,
+    /// EC200U, EG915U and their like.
+    Ec200u,
+}
+
+impl OptionSet {
+    fn items(self) -> &'static [Item] {
+        match self {
+            OptionSet::Ec2x => EC2X,
+            OptionSet::Bg9x => BG9X,
+            OptionSet::Ec200u => EC200U,
+        }
+    }
+
+    /// The unit of the idle time of `tcp/keepalive`, in µs.
+    pub(crate) fn idle_unit(self) -> u64 {
+        match self {
+            OptionSet::Ec2x | OptionSet::Bg9x => 60_000_000,
+            OptionSet::Ec200u => 1_000_000,
+        }
+    }
+
+    /// The unit of the time of `tcp/retranscfg`, in µs.
+    fn retransmission_unit(self) -> u64 {
+        match self {
+            OptionSet::Ec2x | OptionSet::Bg9x => 100_000,
+            OptionSet::Ec200u => 1_000_000,
+        }
+    }
+}
 
 /// The most values that an option has.
 const FIELDS: usize = 4;
 
 /// The values of all options.
 #[derive(Debug, Clone)]
-pub(crate) struct QicfgValues([[u32; FIELDS]; ITEMS.len()]);
+pub(crate) struct QicfgValues([[u32; FIELDS]; KEYS]);
 
 impl QicfgValues {
     pub(crate) fn new(profile: &Profile) -> QicfgValues {
-        let mut values = QicfgValues([[0; FIELDS]; ITEMS.len()]);
-        for (item, slots) in ITEMS.iter().zip(&mut values.0) {
-            for (field, slot) in item.fields.iter().zip(slots) {
-                *slot = field.3;
+        let mut values = QicfgValues([[0; FIELDS]; KEYS]);
+        // What a family does not have behaves as on an EC25.
+        for item in EC2X.iter().chain(profile.options.items()) {
+            for (i, field) in item.fields.iter().enumerate() {
+                values.set(item.key, i, field.3);
             }
         }
         values.set(Key::SendTimeout, 0, profile.send_timeout_s);
@@ -159,8 +236,8 @@ impl QicfgValues {
     }
 }
 
-fn test(_: &mut Module, _: &Call, reply: &mut Reply) -> Result {
-    for item in ITEMS {
+fn test(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
+    for item in module.profile.options.items() {
         let ranges: Vec<&str> = item.fields.iter().map(|field| field.0).collect();
         reply.row(format!("+QICFG: \"{}\",{}", item.name, ranges.join(",")));
     }
@@ -169,7 +246,8 @@ fn test(_: &mut Module, _: &Call, reply: &mut Reply) -> Result {
 
 fn write(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     let name = call.quoted(0)?.to_ascii_lowercase();
-    let item = ITEMS
+    let items = module.profile.options.items();
+    let item = items
         .iter()
         .find(|item| item.name == name)
         .ok_or(Malformed)?;
@@ -189,7 +267,19 @@ fn write(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     for (i, value) in values.iter().enumerate().take(given) {
         module.settings.qicfg.set(item.key, i, *value);
     }
+    if item.key == Key::RetransCfg {
+        let unit = module.profile.options.retransmission_unit();
+        let limit = retransmission_limit(values[0], u64::from(values[1]) * unit);
+        module.net.set_retransmission(limit);
+    }
     Ok(Outcome::OK)
+}
+
+/// How long unacknowledged data is borne with so many time-outs that double from a second up to
+/// `longest`, in µs.
+fn retransmission_limit(number: u32, longest: u64) -> u64 {
+    let timeout = |i: u32| (1_000_000 << i.min(20)).min(longest);
+    (0..number).map(timeout).sum()
 }
 
 fn query(module: &Module, item: &Item, reply: &mut Reply) -> Outcome {
@@ -208,10 +298,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn items_stand_in_the_order_of_their_keys() {
-        for (i, item) in ITEMS.iter().enumerate() {
-            assert_eq!(item.key as usize, i, "{}", item.name);
-            assert!(item.fields.len() <= FIELDS);
+    fn sets_name_each_option_once() {
+        for set in [OptionSet::Ec2x, OptionSet::Bg9x, OptionSet::Ec200u] {
+            let mut keys: Vec<Key> = set.items().iter().map(|item| item.key).collect();
+            let all = keys.len();
+            keys.sort_unstable();
+            keys.dedup();
+            assert_eq!(keys.len(), all, "{set:?}");
+            for item in set.items() {
+                assert!(item.fields.len() <= FIELDS);
+                for Field(range, least, most, first) in item.fields {
+                    assert!((least..=most).contains(&first), "{} {range}", item.name);
+                }
+            }
         }
+    }
+
+    #[test]
+    fn time_outs_double_up_to_the_longest() {
+        assert_eq!(retransmission_limit(3, 60_000_000), 7_000_000);
+        assert_eq!(retransmission_limit(4, 2_000_000), 7_000_000);
+        assert_eq!(retransmission_limit(20, 100_000_000), 1_427_000_000);
     }
 }

@@ -3,6 +3,7 @@
 use crate::at::parse::{Call, Malformed};
 use crate::at::reply::Reply;
 use crate::at::table::{Command, Outcome};
+use crate::commands::qicfg::Key;
 use crate::module::{Module, OpenRequest, Row, Service, Wait};
 use crate::profile::CloseOpening;
 
@@ -56,7 +57,8 @@ fn open(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
         true => Some(u64::from(call.ranged(8, 10..=150)?) * 1_000_000),
         false => None,
     };
-    if access_mode != 0 {
+    let blocks = access_mode == 2;
+    if blocks && service.is_server() {
         return Ok(module.tcpip_error(555));
     }
     let request = OpenRequest {
@@ -71,8 +73,13 @@ fn open(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
         connect_us,
     };
     if let Err(error) = module.open(&request) {
+        if blocks {
+            return Ok(module.tcpip_error(error));
+        }
         module.last_error = error;
         module.urc(&format!("+QIOPEN: {id},{error}"));
+    } else if blocks {
+        return Ok(Module::wait_connect(id));
     }
     Ok(Outcome::OK)
 }
@@ -87,8 +94,16 @@ fn close(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     if opening && module.profile.close_opening == CloseOpening::Refuse {
         return Ok(module.tcpip_error(572));
     }
-    if module.start_close(id, seconds == 0) {
-        let until = module.now + u64::from(seconds) * 1_000_000;
+    let open = module.sockets.get(id).is_some();
+    let waits = module.start_close(id, seconds == 0);
+    let until = module.now + u64::from(seconds) * 1_000_000;
+    if module.settings.qicfg.get(Key::CloseMode, 0) == 1 {
+        if open {
+            module.close_by_urc(id, until);
+        }
+        return Ok(Outcome::OK);
+    }
+    if waits {
         return Ok(Outcome::Wait(Wait::Close { id, until }));
     }
     Ok(Outcome::OK)

@@ -1,6 +1,8 @@
 //! The module's state: what the commands act on and what changes by itself.
 
+mod ntp;
 mod pdp;
+mod ping;
 mod radio;
 mod sockets;
 
@@ -8,13 +10,13 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(crate) use pdp::{Context, ContextState};
-pub(crate) use sockets::{OpenRequest, Row, Service, Sockets};
+pub(crate) use sockets::{OpenRequest, Row, Service, Sockets, from_text};
 
 use crate::at::reply::{Final, framed};
 use crate::at::table::Outcome;
 use crate::commands::qicfg::QicfgValues;
 use crate::config::{Boot, Cellular, Config, SimCard};
-use crate::dns::{Answer, Resolver};
+use crate::dns::{Answer, Asker, Resolver};
 use crate::faults::Faults;
 use crate::net::{Internet, Limits, Net};
 use crate::profile::Profile;
@@ -22,6 +24,8 @@ use crate::profile::Profile;
 /// What a blocking command waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wait {
+    /// `AT+QIOPEN` in transparent mode.
+    Connect { id: u8 },
     /// `AT+QICLOSE`: TCP, or this time.
     Close { id: u8, until: u64 },
     /// `AT+QIACT`: this time, and registration, but no longer than that.
@@ -97,6 +101,8 @@ pub(crate) struct Module {
     sequence: u64,
     pub(crate) contexts: BTreeMap<u8, Context>,
     pub(crate) sockets: Sockets,
+    ping: Option<ping::Ping>,
+    ntp: Option<ntp::Ntp>,
     pub(crate) resolver: Resolver,
     pub(crate) net: Net,
     pub(crate) faults: Faults,
@@ -139,6 +145,8 @@ impl Module {
             sequence: 0,
             contexts: BTreeMap::new(),
             sockets: Sockets::default(),
+            ping: None,
+            ntp: None,
             resolver: Resolver::new(config.internet == Internet::Real),
             net: Net::new(config, limits),
             faults: Faults::default(),
@@ -186,6 +194,8 @@ impl Module {
         self.events.clear();
         self.contexts.clear();
         self.sockets = Sockets::default();
+        (self.ping, self.ntp) = (None, None);
+        self.net.stop_ping();
         self.resolver.cancel();
         self.net.remove_all_addresses();
         self.last_error = 0;
@@ -310,10 +320,24 @@ impl Module {
         if let Some(answer) = self.resolver.poll(self.now) {
             match answer {
                 Answer::Urc(urcs) => urcs.iter().for_each(|urc| self.urc(urc)),
-                Answer::Open(id, address) => self.resolved(id, address),
+                Answer::Address(Asker::Open(id), address) => self.resolved(id, address),
+                Answer::Address(Asker::Ping, address) => self.ping_resolved(address),
+                Answer::Address(Asker::Time, address) => self.ntp_resolved(address),
+                Answer::Address(Asker::Host, _) => {}
             }
         }
         self.tick_sockets();
+        self.tick_ping();
+        self.tick_ntp();
+    }
+
+    /// Begins a look-up of a name.
+    pub(crate) fn ask(&mut self, asker: Asker, context: u8, name: &str) {
+        let (us, limit) = (self.cellular.dns_us, self.profile.dns_timeout_us);
+        let kind = self.contexts.get(&context).map_or(1, |one| one.kind);
+        let ttl = self.profile.dns_ttl;
+        self.resolver
+            .ask(asker, name, self.now, us, limit, ttl, kind);
     }
 
     /// When something happens by itself next.
@@ -329,6 +353,8 @@ impl Module {
             self.register_at,
             self.resolver.next(self.now),
             self.next_socket(),
+            self.ping_at(),
+            self.ntp_at(),
             self.net.next(self.now),
         ]
         .into_iter()
@@ -339,6 +365,7 @@ impl Module {
     /// When to look at a blocking command again, if nothing else happens before.
     pub(crate) fn wait_until(&self, wait: &Wait) -> Option<u64> {
         Some(match *wait {
+            Wait::Connect { .. } => return None,
             Wait::Close { until, .. } => until,
             Wait::Activate { ready, .. } if ready > self.now => ready,
             Wait::Activate { until, .. } => until,
@@ -349,6 +376,7 @@ impl Module {
     /// Whether what a blocking command waits for has happened, and with which outcome.
     pub(crate) fn check(&mut self, wait: &Wait) -> Option<Outcome> {
         match *wait {
+            Wait::Connect { id } => self.check_connect(id),
             Wait::Close { id, until } => self.check_close(id, until),
             Wait::Activate {
                 context,

@@ -3,9 +3,11 @@
 mod datagrams;
 mod gateway;
 mod link;
+mod ntp;
 mod packet;
 mod peer;
 mod peers;
+mod ping;
 mod ports;
 mod real;
 mod real_udp;
@@ -13,15 +15,18 @@ mod stack;
 mod tcp;
 mod udp;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
 use smoltcp::wire::IpCidr;
 
 pub use datagrams::{UdpIo, UdpPeer};
 pub use link::Link;
+pub use ntp::NtpServer;
+pub(crate) use ntp::{time_request, unix_seconds};
 pub use peer::{Ending, Peer, PeerIo};
 pub use peers::{Answer, Echo, Record, Recorded, Recording, ResetAfter, Sink, Source, Then};
+pub(crate) use ping::PING_BYTES;
 pub(crate) use tcp::{Buffers, Limits, Listen, Open};
 pub use tcp::{TcpSocket, TcpState};
 pub(crate) use udp::OpenUdp;
@@ -31,7 +36,8 @@ use crate::rng::Rng;
 use datagrams::Datagrams;
 use gateway::{Gateway, Pair, Verdict};
 use link::Way;
-use packet::Content;
+use packet::{Content, MTU};
+use ping::Pinger;
 use real::{Dialer, Forwards};
 use stack::Stack;
 use tcp::TcpTable;
@@ -84,6 +90,7 @@ pub(crate) struct Net {
     addresses: Vec<IpAddr>,
     tcp: TcpTable,
     udp: UdpTable,
+    pinger: Pinger,
     link: Link,
     up: Way,
     down: Way,
@@ -95,6 +102,8 @@ pub(crate) struct Net {
     dialer: Option<Dialer>,
     forwards: Forwards,
     tap: Option<Tap>,
+    /// Hosts that are switched off.
+    silent: BTreeSet<IpAddr>,
     rng: Rng,
 }
 
@@ -113,6 +122,8 @@ impl Net {
             unbound: config.unbound,
             dialer: (config.internet == Internet::Real).then(Dialer::default),
             forwards: Forwards::default(),
+            pinger: Pinger::default(),
+            silent: BTreeSet::new(),
             tap: None,
             datagrams: Datagrams::new(config.internet == Internet::Real),
             // A generator of its own: what is left to chance on the link must not depend on this.
@@ -273,6 +284,14 @@ impl Net {
         self.udp.first(serial)
     }
 
+    /// Bytes that would be accepted now.
+    pub(crate) fn room(&self, socket: SocketId) -> usize {
+        match socket {
+            SocketId::Tcp(serial) => self.tcp.room(&self.module, serial),
+            SocketId::Udp(_) => MTU,
+        }
+    }
+
     /// Bytes accepted and not acknowledged.
     pub(crate) fn unacked(&self, socket: SocketId) -> usize {
         match socket {
@@ -320,6 +339,32 @@ impl Net {
         }
     }
 
+    /// Sends an echo request. False if it cannot be sent.
+    pub(crate) fn send_ping(&mut self, from: IpAddr, to: IpAddr, seq: u16) -> bool {
+        self.pinger.send(&mut self.module, from, to, seq)
+    }
+
+    pub(crate) fn receive_ping(&mut self) -> Option<(IpAddr, u16)> {
+        self.pinger.receive(&mut self.module)
+    }
+
+    pub(crate) fn stop_ping(&mut self) {
+        self.pinger.stop(&mut self.module);
+    }
+
+    /// How long unacknowledged data is borne from now on, in µs.
+    pub(crate) fn set_retransmission(&mut self, us: u64) {
+        self.tcp.set_retransmission(us);
+    }
+
+    pub(crate) fn set_silent(&mut self, host: IpAddr, silent: bool) {
+        if silent {
+            self.silent.insert(host);
+        } else {
+            self.silent.remove(&host);
+        }
+    }
+
     pub(crate) fn set_tap(&mut self, tap: Tap) {
         self.tap = Some(tap);
     }
@@ -356,6 +401,9 @@ impl Net {
             while let Some(packet) = self.up.receive(now) {
                 busy = true;
                 let seen = packet::parse(&packet);
+                if seen.is_some_and(|seen| self.silent.contains(&seen.to.ip())) {
+                    continue;
+                }
                 if let Some(seen) = seen
                     && let Content::Udp(data) = seen.content
                 {

@@ -245,6 +245,10 @@ impl TcpTable {
         serial
     }
 
+    pub(super) fn set_retransmission(&mut self, us: u64) {
+        self.limits.retransmission = us;
+    }
+
     /// Whether anything listens.
     pub(super) fn listens(&self) -> bool {
         let mut roles = self.entries.values().map(|entry| entry.role);
@@ -358,6 +362,12 @@ impl TcpTable {
     /// Bytes accepted and not acknowledged.
     pub(super) fn unacked(&self, stack: &Stack, serial: u64) -> usize {
         self.socket(stack, serial).map_or(0, Socket::send_queue)
+    }
+
+    /// Bytes that would be accepted now.
+    pub(super) fn room(&self, stack: &Stack, serial: u64) -> usize {
+        self.socket(stack, serial)
+            .map_or(0, |socket| socket.send_capacity() - socket.send_queue())
     }
 
     /// Reads up to `n` bytes.

@@ -35,6 +35,14 @@ impl Module {
         }
     }
 
+    /// `AT+QICLOSE` with `close/mode` 1: its end is told by a URC.
+    pub(crate) fn close_by_urc(&mut self, id: u8, until: u64) {
+        match self.sockets.rows.get_mut(&id) {
+            Some(row) => row.close_until = Some(until),
+            None => self.urc(&format!("+QIURC: \"closed\",{id}")),
+        }
+    }
+
     /// Whether `AT+QICLOSE` can be answered.
     pub(in crate::module) fn check_close(&mut self, id: u8, until: u64) -> Option<Outcome> {
         let Some(serial) = self.sockets.get(id).and_then(|row| row.tcp()) else {

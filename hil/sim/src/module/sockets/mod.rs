@@ -2,6 +2,7 @@
 
 mod close;
 mod open;
+mod push;
 mod servers;
 mod transfer;
 mod watch;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 pub(crate) use open::OpenRequest;
+pub(crate) use push::from_text;
 
 use super::Module;
 use crate::net::SocketId;
@@ -101,8 +103,12 @@ pub(crate) struct Row {
     armed: bool,
     /// The closed URC is due, or was sent.
     closed_urc: ClosedNote,
+    /// `+++` has led back to commands from its transparent mode.
+    suspended: bool,
     /// `AT+QICLOSE` was answered; the row is only still listed.
     closed_by_host: bool,
+    /// `AT+QICLOSE` was answered at once, and a closed URC tells of its end, at the latest by then.
+    close_until: Option<u64>,
 }
 
 impl Row {

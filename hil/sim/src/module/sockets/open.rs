@@ -41,7 +41,9 @@ impl Row {
             read: 0,
             armed: true,
             closed_urc: ClosedNote::No,
+            suspended: false,
             closed_by_host: false,
+            close_until: None,
         }
     }
 }
@@ -83,11 +85,7 @@ impl Module {
         }
         match address {
             Some(address) => self.resolved(id, Some(address)),
-            None => {
-                let (us, limit) = (self.cellular.dns_us, self.profile.dns_timeout_us);
-                self.resolver
-                    .ask(Asker::Open(id), request.host, self.now, us, limit, false);
-            }
+            None => self.ask(Asker::Open(id), request.context, request.host),
         }
         Ok(())
     }
@@ -188,8 +186,9 @@ impl Module {
 
     fn keep_alive(&self) -> Option<(u64, u64)> {
         let value = |i| u64::from(self.settings.qicfg.get(Key::KeepAlive, i));
-        let (minutes, interval, probes) = (value(1), value(2), value(3));
-        (value(0) == 1).then_some((minutes * 60_000_000, interval * probes * 1_000_000))
+        let (idle, interval, probes) = (value(1), value(2), value(3));
+        let unit = self.profile.options.idle_unit();
+        (value(0) == 1).then_some((idle * unit, interval * probes * 1_000_000))
     }
 
     /// An open has succeeded.
@@ -197,13 +196,17 @@ impl Module {
         if let Some(row) = self.sockets.rows.get_mut(&id) {
             row.socket = Some(socket);
             row.state = RowState::Connected;
-            self.urc(&format!("+QIOPEN: {id},0"));
+            if row.access_mode != 2 {
+                self.urc(&format!("+QIOPEN: {id},0"));
+            }
         }
     }
 
     pub(super) fn open_failed(&mut self, id: u8, error: u16) {
+        let mut blocks = false;
         if let Some(row) = self.sockets.rows.get_mut(&id) {
             row.state = RowState::Failed;
+            blocks = row.access_mode == 2;
             if let Some(socket) = row.socket.take() {
                 if let SocketId::Tcp(serial) = socket {
                     self.net.abort(serial);
@@ -215,6 +218,8 @@ impl Module {
             self.sockets.rows.remove(&id);
         }
         self.last_error = error;
-        self.urc(&format!("+QIOPEN: {id},{error}"));
+        if !blocks {
+            self.urc(&format!("+QIOPEN: {id},{error}"));
+        }
     }
 }

@@ -44,10 +44,17 @@ impl Module {
             if let Some(row) = self.sockets.rows.get_mut(&id) {
                 row.sent += data.len() as u64;
             }
-            return Final::SendOk;
+            return self.send_info(id, false).unwrap_or(Final::SendOk);
         }
         self.last_error = 558;
-        Final::SendFail
+        self.send_info(id, true).unwrap_or(Final::SendFail)
+    }
+
+    /// What `sendinfo` puts in the place of `SEND OK` and `SEND FAIL`.
+    fn send_info(&self, id: u8, full: bool) -> Option<Final> {
+        let socket = self.sockets.get(id)?.socket?;
+        let wanted = self.settings.qicfg.get(Key::SendInfo, 0) == 1;
+        wanted.then(|| Final::SendInfo(id, full, self.net.room(socket)))
     }
 
     /// `AT+QISEND=<id>,0`: total, acknowledged, unacknowledged. UDP knows no acknowledgement: all is.

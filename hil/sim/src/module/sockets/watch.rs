@@ -27,6 +27,12 @@ impl Module {
             Some(SocketId::Tcp(serial)) => serial,
         };
         let tcp = self.net.state(serial);
+        if let Some(until) = row.close_until {
+            if self.check_close(id, until).is_some() {
+                self.urc(&format!("+QIURC: \"closed\",{id}"));
+            }
+            return;
+        }
         if row.closed_by_host {
             if !matches!(tcp, TcpState::FinWait1 | TcpState::FinWait2) {
                 self.release(id);
@@ -70,7 +76,12 @@ impl Module {
         }
         let recv = unread > 0 && row.armed && row.access_mode == 0;
         row.armed &= !recv;
-        let closed = row.closed_urc == ClosedNote::Due && !(after_drain && unread > 0);
+        if row.access_mode == 2 && row.closed_urc == ClosedNote::Due {
+            // NO CARRIER tells of it.
+            row.closed_urc = ClosedNote::Sent;
+        }
+        let waits = after_drain || row.access_mode == 1;
+        let closed = row.closed_urc == ClosedNote::Due && !(waits && unread > 0);
         if closed {
             row.closed_urc = ClosedNote::Sent;
         }
@@ -96,7 +107,7 @@ impl Module {
     pub(in crate::module) fn next_socket(&self) -> Option<u64> {
         let until = |row: &Row| match row.state {
             RowState::Opening(Opening::Connecting(until)) => Some(until),
-            _ => None,
+            _ => row.close_until,
         };
         self.sockets.rows.values().filter_map(until).min()
     }

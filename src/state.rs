@@ -22,7 +22,7 @@
 ///
 /// What the module's own stack can be in meanwhile is in [`StateTable`], for
 /// each family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[repr(u8)]
 pub enum SocketState {
@@ -97,7 +97,8 @@ impl SocketState {
 /// can be in. No set: the family's modules never show the state.
 ///
 /// The report follows the truth by the time that the network, the serial line
-/// and the command that runs take: it is never ahead.
+/// and the command that runs take; FIN_WAIT_2, which has to be asked for, by
+/// up to 2 s. It is never ahead.
 ///
 /// ```
 /// use quectel_sockets::{Family, SocketState};
@@ -117,8 +118,9 @@ impl StateTable {
     pub const EC2X: Self = {
         use SocketState::*;
         Self([
-            // The peer may never close its half: FIN_WAIT_2, after 2 MSL.
-            &[Closed, FinWait2],
+            // 2 MSL are counted from the answer to AT+QICLOSE; the peer may
+            // close its half later, or never.
+            &[Closed, FinWait2, TimeWait],
             &[Listen],
             &[SynSent],
             &[],
@@ -127,10 +129,12 @@ impl StateTable {
             &[FinWait1, FinWait2, Closing],
             &[FinWait2],
             &[CloseWait, Closed],
-            &[Closing, LastAck],
+            // The URC says that the peer's FIN came first.
             &[LastAck],
-            // The module's row is gone while it waits for the peer's FIN.
-            &[TimeWait, FinWait2],
+            &[LastAck],
+            // The module has no row in any of them: while it waits for the
+            // peer's FIN, and after a reset.
+            &[TimeWait, FinWait2, Closed],
         ])
     };
 

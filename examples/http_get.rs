@@ -11,17 +11,17 @@ use std::{fs, net::Ipv4Addr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
-use quectel_port::{FlowControl, PcPort, Settings};
 use quectel_sim::SimCard;
 use quectel_sockets::{
-    Apn, CheckNetwork, Config, ConnectError, Family, Port, PortName, Slot, Stack, TextError,
+    CheckNetwork, Config, ConnectError, Port, Slot, Stack,
     socket::{AF_INET, Error, IPPROTO_TCP, SHUT_RDWR, SOCK_STREAM, Socket},
 };
 use sha2::{Digest, Sha256};
 use support::{
     http::{self, Head},
-    live::LiveModule,
-    trace::Traced,
+    module::Module,
+    states::States,
+    told::{exit, no_network, told, wrong},
     url::Url,
     web::WebServer,
 };
@@ -29,6 +29,7 @@ use support::{
 /// Fetches a URL through a cellular module, a real or a simulated one.
 #[derive(Parser)]
 #[command(
+    name = "http_get",
     version,
     after_help = "Exit status: 0 fetched, 1 failed, 2 wrong arguments.\n\n\
     Examples:\n  \
@@ -45,32 +46,11 @@ struct Args {
     /// Store the body in FILE, byte for byte
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Show the AT dialogue on standard error
-    #[arg(long)]
-    trace: bool,
-    /// Serial port of the module: a device path or tcp:HOST:PORT; none: a
-    /// simulated module in this process
-    #[arg(long, value_name = "PORT", requires = "url")]
-    port: Option<String>,
-    /// Bits per second on a serial device
-    #[arg(long, value_name = "N", default_value_t = 115_200)]
-    baud: u32,
-    /// RTS/CTS flow control on a serial device
-    #[arg(long)]
-    rtscts: bool,
-    /// Access point name of the network
-    #[arg(long, value_name = "NAME", default_value = "")]
-    apn: String,
-    /// Port of the module that URCs go to, uart1 for example; written to its
-    /// flash if it differs
-    #[arg(long, value_name = "NAME")]
-    urc_port: Option<String>,
+    #[command(flatten)]
+    module: Module,
     /// The SIM card of the simulated module
     #[arg(long, value_enum, default_value = "ready")]
     sim_card: Card,
-    /// Seconds to wait for the network
-    #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3600))]
-    network_timeout: u16,
     /// Seconds to wait for each step of the transfer
     #[arg(long, value_name = "S", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3600))]
     timeout: u16,
@@ -88,42 +68,14 @@ const OWN_NAME: &str = "www.example.test";
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let checked = args.url.as_deref().map(str::parse::<Url>).transpose();
-    let (url, config) = match checked.and_then(|url| Ok((url, config(&args)?))) {
-        Ok(checked) => checked,
-        Err(wrong) => {
-            eprintln!("error: {wrong}");
-            return ExitCode::from(2);
-        }
-    };
-    match run(&args, url, config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("error: {failure}");
-            ExitCode::FAILURE
-        }
+    if args.module.port.is_some() && args.url.is_none() {
+        return wrong("--port needs a URL: a real module does not reach this program's own server");
     }
-}
-
-/// The library's settings; wrong texts are named before anything is sent.
-fn config(args: &Args) -> Result<Config<'_>, String> {
-    let wrong = |what: &str, text: &str, error: TextError| {
-        format!("{what} {}: {error}", text.escape_debug())
-    };
-    let port = |name| PortName::new(name).map_err(|error| wrong("URC port", name, error));
-    // The simulated module's stack leaves TIME_WAIT after 10 s.
-    static SIMULATED: Family = Family::EC25.with_time_wait(10_000);
-    Ok(Config {
-        family: if args.port.is_some() {
-            &Family::EC25
-        } else {
-            &SIMULATED
-        },
-        apn: Apn::new(&args.apn).map_err(|error| wrong("APN", &args.apn, error))?,
-        urc_port: args.urc_port.as_deref().map(port).transpose()?,
-        seed: std::process::id(),
-        ..Config::default()
-    })
+    let checked = args.url.as_deref().map(str::parse::<Url>).transpose();
+    match checked.and_then(|url| Ok((url, args.module.config()?))) {
+        Ok((url, config)) => exit(run(&args, url, config)),
+        Err(what) => wrong(&what),
+    }
 }
 
 fn run(args: &Args, url: Option<Url>, config: Config<'_>) -> Result<(), String> {
@@ -140,26 +92,16 @@ fn run(args: &Args, url: Option<Url>, config: Config<'_>) -> Result<(), String> 
         port: own.as_ref().map_or(80, |own| own.address.port()),
         path: "/News".into(),
     });
-    if let Some(name) = &args.port {
-        let settings = Settings {
-            baud: args.baud,
-            flow_control: if args.rtscts {
-                FlowControl::RtsCts
-            } else {
-                FlowControl::None
-            },
-            ..Settings::default()
-        };
-        let port = PcPort::open(name, &settings).map_err(|error| error.to_string())?;
-        return program(port, args, &url, None, config);
-    }
     let card = match args.sim_card {
         Card::Ready => SimCard::Ready,
         Card::Absent => SimCard::Absent,
         Card::Pin => SimCard::Pin("1234".into()),
     };
-    let module = LiveModule::new(card, &[(OWN_NAME, Ipv4Addr::LOCALHOST)]);
-    program(module, args, &url, own.as_ref(), config)
+    let port = args.module.open(card, |sim| {
+        sim.set_name(OWN_NAME, &[Ipv4Addr::LOCALHOST], 300);
+        Ok(())
+    })?;
+    program(port, args, &url, own.as_ref(), config)
 }
 
 /// The example of QuecPython's page, on the module at `port`.
@@ -170,7 +112,6 @@ fn program(
     own: Option<&WebServer>,
     config: Config<'_>,
 ) -> Result<(), String> {
-    let port = Traced::new(port, args.trace);
     let (mut rx, mut tx) = ([0; 4096], [0; 1460]);
     let mut slots = [Slot::new(&mut rx, &mut tx)];
     let stack = Stack::new(port, &mut slots, config);
@@ -182,7 +123,7 @@ fn program(
         .map_err(|_| "the module does not say who it is")?;
     print!("{banner}");
     let (stage, code) = check_net
-        .wait_network_connected(args.network_timeout)
+        .wait_network_connected(args.module.network_timeout)
         .map_err(told("the network check failed", "run it again"))?;
     println!("stagecode = {stage}, subcode = {code}");
     if (stage, code) != (3, 1) {
@@ -383,7 +324,7 @@ fn receive<P: Port>(socket: &mut Socket<'_, '_, P>, args: &Args) -> Result<Answe
 
 /// A bar on standard error if that is a terminal, and not in a trace.
 fn progress(length: Option<u64>, args: &Args) -> ProgressBar {
-    if args.trace {
+    if args.module.trace {
         return ProgressBar::hidden();
     }
     let bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
@@ -396,52 +337,9 @@ fn progress(length: Option<u64>, args: &Args) -> ProgressBar {
     bar
 }
 
-/// Prints the state of a socket when it has changed.
-#[derive(Default)]
-struct States {
-    last: Option<i8>,
-}
-
-impl States {
-    fn show<P: Port>(&mut self, socket: &mut Socket<'_, '_, P>) -> Option<i8> {
-        let state = socket.state();
-        let number = state.map(|state| state as i8);
-        if number != self.last {
-            self.last = number;
-            if let Some(state) = state {
-                println!("state {} {state}", state as i8);
-            }
-        }
-        number
-    }
-}
-
 /// CLOSED or TIME_WAIT.
 fn over(state: i8) -> bool {
     matches!(state, 0 | 10)
-}
-
-/// One plain line: what failed, why, what to do.
-fn told<'t>(what: &'t str, next: &'t str) -> impl Fn(Error) -> String + 't {
-    move |error| format!("{what}: {error} (errno {}); {next}", error.errno())
-}
-
-fn no_network(stage: u8, code: i8) -> String {
-    let (what, next) = match (stage, code) {
-        (1, 0) => ("there is no SIM card", "insert one"),
-        (1, 2 | 3 | 8 | 9) => ("the SIM card asks for a code", "switch its code off"),
-        (1, _) => (
-            "the SIM card is not ready",
-            "check it, and that the module is on",
-        ),
-        (2, 3) => ("the network refuses the registration", "check the contract"),
-        (2, _) => (
-            "not registered with a network",
-            "check antenna and coverage",
-        ),
-        _ => ("the PDP context is not active", "check the APN"),
-    };
-    format!("no network (stage {stage}, code {code}): {what}; {next}")
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -5,7 +5,6 @@
 
 use std::{
     convert::Infallible,
-    net::Ipv4Addr,
     thread,
     time::{Duration, Instant},
 };
@@ -22,21 +21,22 @@ pub struct LiveModule {
 
 impl LiveModule {
     /// A module that has just been switched on, with or without a SIM card.
-    /// `names` are resolved to these addresses, others as the PC does.
-    pub fn new(sim_card: SimCard, names: &[(&str, Ipv4Addr)]) -> Self {
-        let mut sim = Sim::new(Config {
+    pub fn new(sim_card: SimCard) -> Self {
+        let sim = Sim::new(Config {
             baud: 921_600,
             sim_card,
             internet: Internet::Real,
             ..Config::default()
         });
-        for (name, address) in names {
-            sim.set_name(name, &[*address], 300);
-        }
         Self {
             sim,
             start: Instant::now(),
         }
+    }
+
+    /// The module itself, to put servers and clients around it.
+    pub fn sim(&mut self) -> &mut Sim {
+        &mut self.sim
     }
 
     /// Lets the module catch up with the clock.

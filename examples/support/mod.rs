@@ -4,6 +4,9 @@
 
 pub mod http;
 pub mod live;
+pub mod module;
+pub mod states;
+pub mod told;
 pub mod trace;
 pub mod url;
 pub mod web;

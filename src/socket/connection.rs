@@ -135,14 +135,14 @@ impl<'s, 'a, P: Port> Socket<'s, 'a, P> {
     /// A non-blocking socket starts and returns [`Error::InProgress`];
     /// calling again is [`ConnectError::AlreadyConnecting`] while it runs and
     /// tells the outcome once it has ended. A name cannot be resolved without
-    /// waiting: give an address from [`getaddrinfo`](Stack::getaddrinfo).
+    /// waiting: give an address from [`getaddrinfo`](crate::Stack::getaddrinfo).
     ///
     /// A UDP socket gets a peer: `send` goes there, and what others send is
     /// dropped. If it was bound before, nothing is sent to the module and the
     /// peer can be changed; else it is opened (`"UDP"`).
     ///
     /// # Errors
-    /// [`ConnectError`], [`ResolveError`], [`Error::TimedOut`].
+    /// [`ConnectError`], [`ResolveError`](crate::ResolveError), [`Error::TimedOut`].
     pub fn connect<'n>(&mut self, address: impl Into<Address<'n>>) -> Result<(), Error> {
         let handle = self.handle()?;
         let started = self.stack.now()?;
@@ -193,7 +193,7 @@ impl<'s, 'a, P: Port> Socket<'s, 'a, P> {
     /// later calls. Closing twice is no error.
     ///
     /// # Errors
-    /// [`SendError`] if bytes that `send` took are known to be lost and no
+    /// [`SendError`](crate::SendError) if bytes that `send` took are known to be lost and no
     /// earlier call has said so; the socket is closed all the same.
     /// [`Error::Busy`]; the socket is closed by the next step then.
     pub fn close(&mut self) -> Result<(), Error> {

@@ -15,6 +15,9 @@
 //! }
 //! ```
 
+#[doc = include_str!("python.md")]
+pub mod python {}
+
 mod address;
 mod connection;
 mod error;

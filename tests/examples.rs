@@ -1,0 +1,87 @@
+//! The example programs as their users run them: processes, real sockets of
+//! this PC, real time. `http_get` has tests of its own.
+
+use std::process::{Command, Output};
+
+/// The program; `cargo test` builds it beside the tests.
+fn run(name: &str, args: &[&str]) -> Output {
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    path.push("examples");
+    path.push(name);
+    Command::new(path)
+        .args(args)
+        .output()
+        .expect("the example is built by `cargo test`")
+}
+
+#[track_caller]
+fn succeeds(name: &str, args: &[&str], says: &[&str]) {
+    let output = run(name, args);
+    let out = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{out}{error}");
+    for text in says {
+        assert!(out.contains(text), "{text:?} is not in:\n{out}");
+    }
+}
+
+#[track_caller]
+fn refuses(name: &str, args: &[&str], says: &str) {
+    let output = run(name, args);
+    assert_eq!(output.status.code(), Some(2), "{name} {args:?}");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains(says), "{says:?} is not in:\n{error}");
+}
+
+#[test]
+fn udp_echo() {
+    let says = [
+        "state 0\nstate 4\n",
+        "1 bytes from 127.0.0.1:",
+        "5 of 5 came back",
+    ];
+    succeeds("udp_echo", &["--count", "5"], &says);
+}
+
+#[test]
+fn tcp_server() {
+    let says = ["3 clients served", "a client got its 3890 bytes back"];
+    succeeds("tcp_server", &[], &says);
+}
+
+#[test]
+fn socket_states() {
+    let lives = [
+        "refused\nstate 0 CLOSED\nstate 2 SYN_SENT\nstate 0 CLOSED\nstate -1\n",
+        "state 4 ESTABLISHED\nstate 5 FIN_WAIT_1\nstate 10 TIME_WAIT\nstate 0 CLOSED\n",
+        "state 4 ESTABLISHED\nstate 7 CLOSE_WAIT\nstate 9 LAST_ACK\nstate 0 CLOSED\n",
+        "state 1 LISTEN\n127.0.0.1:",
+        " 3 SYN_RCVD     never shown\n",
+    ];
+    succeeds("socket_states", &[], &lives);
+}
+
+#[test]
+fn multi_socket() {
+    let says = ["12 sockets are open", "48000 bytes came back unchanged"];
+    succeeds("multi_socket", &["--bytes", "4000"], &says);
+}
+
+#[test]
+fn arguments() {
+    for name in ["udp_echo", "tcp_server", "socket_states", "multi_socket"] {
+        succeeds(
+            name,
+            &["--help"],
+            &["Exit status:", "Example", "--port <PORT>"],
+        );
+        succeeds(name, &["--version"], &[name]);
+        refuses(name, &["--nonsense"], "--nonsense");
+        refuses(name, &["--apn", "a\"b"], "APN");
+    }
+    refuses("udp_echo", &["--port", "/dev/null"], "--server");
+    refuses("multi_socket", &["--port", "/dev/null"], "--server");
+    refuses("multi_socket", &["--tcp", "12", "--udp", "1"], "12 sockets");
+}

@@ -3,6 +3,7 @@
 mod datagrams;
 mod gateway;
 mod link;
+mod nat;
 mod ntp;
 mod packet;
 mod peer;
@@ -36,6 +37,7 @@ use crate::rng::Rng;
 use datagrams::Datagrams;
 use gateway::{Gateway, Pair, Verdict};
 use link::Way;
+use nat::Nat;
 use packet::{Content, MTU};
 use ping::Pinger;
 use real::{Dialer, Forwards};
@@ -104,6 +106,7 @@ pub(crate) struct Net {
     tap: Option<Tap>,
     /// Hosts that are switched off.
     silent: BTreeSet<IpAddr>,
+    nat: Nat,
     rng: Rng,
 }
 
@@ -124,6 +127,7 @@ impl Net {
             forwards: Forwards::default(),
             pinger: Pinger::default(),
             silent: BTreeSet::new(),
+            nat: Nat::default(),
             tap: None,
             datagrams: Datagrams::new(config.internet == Internet::Real),
             // A generator of its own: what is left to chance on the link must not depend on this.
@@ -401,7 +405,9 @@ impl Net {
             while let Some(packet) = self.up.receive(now) {
                 busy = true;
                 let seen = packet::parse(&packet);
-                if seen.is_some_and(|seen| self.silent.contains(&seen.to.ip())) {
+                if seen.is_some_and(|seen| {
+                    self.silent.contains(&seen.to.ip()) || !self.nat.outward(now, &seen, &self.link)
+                }) {
                     continue;
                 }
                 if let Some(seen) = seen
@@ -441,6 +447,10 @@ impl Net {
                 .transmit()
                 .or_else(|| self.datagrams.transmit())
             {
+                let seen = packet::parse(&packet);
+                if seen.is_some_and(|seen| !self.nat.inward(now, &seen, &self.link)) {
+                    continue;
+                }
                 self.down.send(now, packet, &self.link, &mut self.rng);
                 busy = true;
             }

@@ -159,3 +159,19 @@ fn retransmission_ends_when_the_option_says() {
     host.sim.run_until(now + 7_500_000);
     host.expect("\r\n+QIURC: \"closed\",0\r\n");
 }
+
+#[test]
+fn payload_may_be_hexadecimal() {
+    let mut host = host(OptionSet::Ec2x);
+    host.open(0);
+    host.talk("AT+QICFG=\"dataformat\",1,0\r", "\r\nOK\r\n");
+    host.qisend(0, b"00FFa5");
+    host.expect("\r\n+QIURC: \"recv\",0\r\n");
+    host.qird(0, b"\x00\xFF\xA5");
+    for text in ["123", "0G"] {
+        host.talk(format!("AT+QISEND=0,{}\r", text.len()), "\r\n> ");
+        host.talk(text, "\r\nERROR\r\n");
+    }
+    host.talk("AT+QISENDEX=0,\"3132\"\r", "\r\nSEND OK\r\n");
+    host.talk("AT+QISEND=0,0\r", "\r\n+QISEND: 5,3,2\r\n\r\nOK\r\n");
+}

@@ -11,6 +11,7 @@ mod peers;
 mod ping;
 mod ports;
 mod real;
+mod real_ping;
 mod real_udp;
 mod stack;
 mod tcp;
@@ -41,6 +42,7 @@ use nat::Nat;
 use packet::{Content, MTU};
 use ping::Pinger;
 use real::{Dialer, Forwards};
+use real_ping::RealPing;
 use stack::Stack;
 use tcp::TcpTable;
 use udp::UdpTable;
@@ -103,6 +105,7 @@ pub(crate) struct Net {
     /// For connections that lead to the real network.
     dialer: Option<Dialer>,
     forwards: Forwards,
+    real_ping: RealPing,
     tap: Option<Tap>,
     /// Hosts that are switched off.
     silent: BTreeSet<IpAddr>,
@@ -125,6 +128,7 @@ impl Net {
             unbound: config.unbound,
             dialer: (config.internet == Internet::Real).then(Dialer::default),
             forwards: Forwards::default(),
+            real_ping: RealPing::default(),
             pinger: Pinger::default(),
             silent: BTreeSet::new(),
             nat: Nat::default(),
@@ -411,6 +415,13 @@ impl Net {
                     continue;
                 }
                 if let Some(seen) = seen
+                    && seen.content == Content::Other
+                    && self.dialer.is_some()
+                {
+                    self.real_ping.send(now, seen.to.ip(), packet);
+                    continue;
+                }
+                if let Some(seen) = seen
                     && let Content::Udp(data) = seen.content
                 {
                     self.datagrams.receive(now, seen.from, seen.to, data);
@@ -433,6 +444,9 @@ impl Net {
             let addresses = &self.addresses;
             self.datagrams
                 .poll(now, &|like| address_like(addresses, like));
+            for packet in self.real_ping.poll(now) {
+                self.gateway.receive(now, packet, &mut |_| Verdict::Silence);
+            }
             if let Some(dialer) = &mut self.dialer {
                 for pair in self.gateway.take_cancelled() {
                     dialer.cancel(pair);
@@ -471,6 +485,7 @@ impl Net {
             self.datagrams.next(now),
             self.dialer.as_ref().and_then(Dialer::next),
             self.forwards.next(),
+            self.real_ping.next(),
         ]
         .into_iter()
         .flatten()

@@ -41,6 +41,21 @@ pub(crate) enum Answer {
     Address(Asker, Option<IpAddr>),
 }
 
+/// What is to be looked up, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question<'a> {
+    pub(crate) asker: Asker,
+    pub(crate) name: &'a str,
+    /// How long a name server takes to answer, in µs.
+    pub(crate) us: u64,
+    /// How long one that does not is waited for, in µs.
+    pub(crate) limit_us: u64,
+    /// Whether the ttl is printed.
+    pub(crate) ttl: bool,
+    /// The kind of the PDP context: 2 wants IPv6 addresses, 3 both, any other IPv4.
+    pub(crate) kind: u8,
+}
+
 #[derive(Debug)]
 struct Query {
     asker: Asker,
@@ -79,18 +94,9 @@ impl Resolver {
         self.queries.iter().any(|query| query.asker == Asker::Host)
     }
 
-    /// Begins a look-up, answered after `us`, or after `limit_us` if nobody answers.
-    pub(crate) fn ask(
-        &mut self,
-        asker: Asker,
-        name: &str,
-        now: u64,
-        us: u64,
-        limit_us: u64,
-        ttl: bool,
-        kind: u8,
-    ) {
-        let name = name.to_ascii_lowercase();
+    /// Begins a look-up.
+    pub(crate) fn ask(&mut self, now: u64, question: &Question<'_>) {
+        let name = question.name.to_ascii_lowercase();
         let literal = name.parse::<IpAddr>().is_ok();
         let real = match self.names.get(&name) {
             None if self.real && !literal => look_up(&name),
@@ -98,16 +104,16 @@ impl Resolver {
         };
         let wait = match self.names.get(&name) {
             _ if literal => 0,
-            Some(Name::Silent) => limit_us,
-            _ if real.is_some() => limit_us,
-            _ => us,
+            Some(Name::Silent) => question.limit_us,
+            _ if real.is_some() => question.limit_us,
+            _ => question.us,
         };
         self.queries.push(Query {
-            asker,
+            asker: question.asker,
             name,
             at: now + wait,
-            ttl,
-            kind,
+            ttl: question.ttl,
+            kind: question.kind,
             real,
         });
     }

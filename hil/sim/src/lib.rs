@@ -7,7 +7,9 @@
 //!
 //! Inside, the module has a real TCP/IP stack, and so has the network it talks to; they are joined by
 //! a link with delay, loss and reordering. [`Sim::tcp_state`] tells the true state of a connection,
-//! which a host can only infer. At the other end stand [`Peer`]s inside the simulator.
+//! which a host can only infer. At the other end stand [`Peer`]s and [`UdpPeer`]s inside the simulator:
+//! servers ([`Sim::serve`], [`Sim::serve_udp`]), clients of a module that listens ([`Sim::dial`]), and
+//! datagrams from nowhere ([`Sim::send_datagram`]).
 //!
 //! ```
 //! use quectel_sim::{Config, Echo, Sim};

@@ -204,6 +204,7 @@ const TABLE: &[Row] = &[
             ("ec2x", |p| p.options = OptionSet::Ec2x),
             ("bg9x", |p| p.options = OptionSet::Bg9x),
             ("ec200u", |p| p.options = OptionSet::Ec200u),
+            ("ec200x", |p| p.options = OptionSet::Ec200x),
         ]),
     ),
     Row("dns-timeout", Kind::Time(|p, us| p.dns_timeout_us = us)),

@@ -213,3 +213,50 @@ fn checksum(data: &[u8]) -> u16 {
     }
     sum as u16
 }
+
+#[test]
+fn an_idle_connection_is_forgotten_by_the_nat() {
+    let mut config = Config::default();
+    config.link.nat_tcp_us = 300_000_000;
+    let mut host = Host::ready(config);
+    host.sim.serve("192.0.2.7:7".parse().unwrap(), || Echo);
+    host.open(0);
+    host.silence(290_000_000);
+    host.qisend(0, b"in time");
+    host.expect("\r\n+QIURC: \"recv\",0\r\n");
+    host.qird(0, b"in time");
+    host.silence(301_000_000);
+    host.qisend(0, b"too late");
+    host.silence(60_000_000);
+    host.talk("AT+QISEND=0,0\r", "\r\n+QISEND: 15,7,8\r\n\r\nOK\r\n");
+    // What the server sends does not arrive either.
+    host.sim
+        .with_peer("192.0.2.7:7".parse().unwrap(), |io| io.send(b"hello?"));
+    host.silence(60_000_000);
+    // A new connection does.
+    host.open(1);
+}
+
+#[test]
+fn the_nat_lets_in_what_answers() {
+    let mut config = Config::default();
+    config.link.nat_udp_us = 30_000_000;
+    let mut host = Host::ready(config);
+    let server = "192.0.2.7:7".parse().unwrap();
+    host.sim.serve_udp(server, Sink);
+    host.talk(
+        "AT+QIOPEN=1,0,\"UDP\",\"192.0.2.7\",7,3030,0\r",
+        "\r\nOK\r\n\r\n+QIOPEN: 0,0\r\n",
+    );
+    host.sim.send_datagram(server, 3030, b"not asked for");
+    host.silence(1_000_000);
+    host.qisend(0, b"ask");
+    host.silence(29_000_000);
+    host.sim.send_datagram(server, 3030, b"answer");
+    host.expect("\r\n+QIURC: \"recv\",0\r\n");
+    host.qird(0, b"answer");
+    host.silence(31_000_000);
+    host.sim.send_datagram(server, 3030, b"too late");
+    host.silence(1_000_000);
+    host.talk("AT+QIRD=0,0\r", "\r\n+QIRD: 6,6,0\r\n\r\nOK\r\n");
+}

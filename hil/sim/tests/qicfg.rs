@@ -63,6 +63,13 @@ fn values_are_remembered_and_checked() {
         (OptionSet::Ec200u, "tcp/retranscfg", "8,6", "12,60", "13,6"),
         (OptionSet::Ec200u, "close/mode", "0", "1", "2"),
         (OptionSet::Ec200u, "tcp/twrecycle", "0", "1", "2"),
+        (
+            OptionSet::Ec200x,
+            "send/buffersize",
+            "10240",
+            "1460",
+            "1459",
+        ),
     ] {
         let mut host = host(options);
         let query = format!("AT+QICFG=\"{name}\"\r");
@@ -158,4 +165,33 @@ fn retransmission_ends_when_the_option_says() {
     host.silence(6_900_000);
     host.sim.run_until(now + 7_500_000);
     host.expect("\r\n+QIURC: \"closed\",0\r\n");
+}
+
+#[test]
+fn the_send_buffer_may_be_small() {
+    let mut host = host(OptionSet::Ec200x);
+    host.sim.serve(server(), || Sink);
+    host.talk("AT+QICFG=\"send/buffersize\",1460\r", "\r\nOK\r\n");
+    host.open(0);
+    let now = host.sim.now();
+    host.sim.link_mut().blackouts.push(now..u64::MAX);
+    host.qisend(0, &[b'x'; 1_460]);
+    host.talk("AT+QISEND=0,1\r", "\r\n> ");
+    host.talk("x", "\r\nSEND FAIL\r\n");
+}
+
+#[test]
+fn payload_may_be_hexadecimal() {
+    let mut host = host(OptionSet::Ec2x);
+    host.open(0);
+    host.talk("AT+QICFG=\"dataformat\",1,0\r", "\r\nOK\r\n");
+    host.qisend(0, b"00FFa5");
+    host.expect("\r\n+QIURC: \"recv\",0\r\n");
+    host.qird(0, b"\x00\xFF\xA5");
+    for text in ["123", "0G"] {
+        host.talk(format!("AT+QISEND=0,{}\r", text.len()), "\r\n> ");
+        host.talk(text, "\r\nERROR\r\n");
+    }
+    host.talk("AT+QISENDEX=0,\"3132\"\r", "\r\nSEND OK\r\n");
+    host.talk("AT+QISEND=0,0\r", "\r\n+QISEND: 5,3,2\r\n\r\nOK\r\n");
 }

@@ -288,3 +288,26 @@ fn datagrams_from_this_pc_reach_a_service() {
     let (data, from) = until(&mut host, "a datagram", |_| receive(&client));
     assert_eq!((data.as_slice(), from), (b"back".as_slice(), address));
 }
+
+/// Where the PC does not allow echo requests without special rights, nobody answers.
+#[test]
+fn pings_reach_real_hosts_only() {
+    let allowed = socket2::Socket::new(
+        socket2::Domain::IPV4,
+        socket2::Type::DGRAM,
+        Some(socket2::Protocol::ICMPV4),
+    );
+    let mut host = Host::ready(config());
+    host.talk("AT+QPING=1,\"127.0.0.1\",2,1\r", "\r\nOK\r\n");
+    if allowed.is_ok() {
+        expect(&mut host, "\r\n+QPING: 0,\"127.0.0.1\",32,");
+    } else {
+        expect(&mut host, "\r\n+QPING: 569\r\n");
+    }
+    host.sim.run_until(host.sim.now() + 3_000_000);
+    let n = host.sim.readable();
+    host.take(n);
+    // An address for documentation: nobody is there.
+    host.talk("AT+QPING=1,\"192.0.2.1\",1,1\r", "\r\nOK\r\n");
+    host.expect("\r\n+QPING: 569\r\n\r\n+QPING: 0,1,0,1,0,0,0\r\n");
+}

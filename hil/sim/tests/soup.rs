@@ -2,8 +2,12 @@
 
 mod common;
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
 use common::{Host, shown};
-use quectel_sim::{Boot, Config, Echo, Link};
+use quectel_sim::{Boot, Config, Echo, Link, OptionSet, Source, Then};
+
+const SERVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 7);
 
 /// A small generator, so that a failure can be repeated from the seed it prints.
 struct Chance(u64);
@@ -54,6 +58,31 @@ const DIALOGUE: &[&str] = &[
     "AT+QICFG=\"qisend/timeout\",3\r",
     "AT+QICFG=\"passiveclosed\",1\r",
     "AT+QISDE=0\r",
+    "AT+QICSGP=1,3,\"apn\"\r",
+    "AT+QIOPEN=1,2,\"UDP\",\"192.0.2.7\",7,3031,1\r",
+    "AT+QIOPEN=1,3,\"UDP SERVICE\",\"127.0.0.1\",0,3030,0\r",
+    "AT+QIOPEN=1,4,\"TCP LISTENER\",\"127.0.0.1\",0,8080,0\r",
+    "AT+QIOPEN=1,5,\"TCP\",\"192.0.2.7\",7,0,1\r",
+    "AT+QIOPEN=1,6,\"TCP\",\"192.0.2.7\",7,0,2\r",
+    "AT+QIOPEN=1,7,\"TCP\",\"2001:db8::7\",7\r",
+    "AT+QISEND=3,5,\"192.0.2.7\",7\r",
+    "AT+QISEND=5,5\r",
+    "AT+QIRD=3\r",
+    "AT+QIRD=11,1500\r",
+    "AT+QISWTMD=0,1\r",
+    "AT+QISWTMD=0,2\r",
+    "AT+QISWTMD=5,0\r",
+    "+++",
+    "ATO\r",
+    "AT+QIACCEPT=4,1\r",
+    "AT+QICLOSE=4\r",
+    "AT+QICLOSE=11\r",
+    "AT+QPING=1,\"name\",1,2\r",
+    "AT+QNTP=1,\"name\",123,1,1,5\r",
+    "AT+QICFG=\"tcp/accept\",0\r",
+    "AT+QICFG=\"transwaittm\",0\r",
+    "AT+QICFG=\"close/mode\",1\r",
+    "AT+QICFG=\"dataformat\",1,1\r",
     "AT+CGATT?;+CSQ;+COPS?\r",
     "AT&W\r",
     "AT&F\r",
@@ -81,6 +110,19 @@ fn stir(host: &mut Host, chance: &mut Chance, whole: bool) {
         bytes.extend((0..chance.below(64)).map(|_| chance.next() as u8));
     }
     host.send(bytes);
+    if chance.below(4) == 0 {
+        let port = 40_000 + chance.below(100) as u16;
+        let from = SocketAddr::new([198, 51, 100, 7].into(), port);
+        match chance.below(4) {
+            0 => drop(
+                host.sim
+                    .dial(from, 8080, Source::new(*b"hello", Then::Close)),
+            ),
+            1 => drop(host.sim.dial(from, 8080, Echo)),
+            2 => drop(host.sim.send_datagram(from, 3030, &[b'x'; 1400])),
+            _ => drop(host.sim.with_peer(SERVER, |io| io.close())),
+        }
+    }
     let now = host.sim.now();
     host.sim.run_until(now + chance.next() % 2_000_000);
     let n = host.sim.readable();
@@ -91,6 +133,9 @@ fn stir(host: &mut Host, chance: &mut Chance, whole: bool) {
 #[track_caller]
 fn revive(host: &mut Host, seed: u64) {
     host.sim.run_until(host.sim.now() + 200_000_000);
+    // The end of transparent mode.
+    host.send("+++");
+    host.sim.run_until(host.sim.now() + 3_000_000);
     // Enough to fill a payload of any length, and to end one without. It may also end a line that
     // turns the module off, or restarts it.
     host.send([b'\r'; 1460]);
@@ -124,7 +169,11 @@ fn soup(seed: u64, whole: bool) {
         },
         ..Config::default()
     });
-    host.sim.serve("192.0.2.7:7".parse().unwrap(), || Echo);
+    if chance.below(2) == 0 {
+        host.sim.profile_mut().options = OptionSet::Ec200u;
+    }
+    host.sim.serve(SERVER, || Echo);
+    host.sim.serve_udp(SERVER, Echo);
     host.sim
         .set_name("name", &["192.0.2.7".parse().unwrap()], 60);
     for _ in 0..150 {

@@ -4,11 +4,12 @@ mod common;
 
 use common::Host;
 use quectel_sim::TcpState::{
-    CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, SynSent, TimeWait,
+    CloseWait, Closed, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRcvd, SynSent,
+    TimeWait,
 };
 use quectel_sim::{
-    CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, Config, Echo, Ending, Peer, PeerIo, Record,
-    RecvUrc, Sim, Sink, Source, TcpState, Then, Unbound,
+    CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, Config, Echo, Ending, OptionSet, Peer,
+    PeerIo, Record, RecvUrc, Sim, Sink, Source, TcpState, Then, Unbound,
 };
 
 /// Runs until the youngest socket is in the last of these states, or gone after it, and expects it to
@@ -435,4 +436,131 @@ fn addresses_at_which_nobody_can_be() {
         host.expect(format!("\r\n+QIOPEN: 0,{error}\r\n"));
         host.talk("AT+QICLOSE=0\r", "\r\nOK\r\n");
     }
+}
+
+/// The number that `AT+QISTATE` shows for id 0; none if there is no row.
+#[track_caller]
+fn shown(host: &mut Host) -> Option<u8> {
+    host.send("AT+QISTATE=1,0\r");
+    let mut row = Vec::new();
+    while !row.ends_with(b"\r\nOK\r\n") {
+        let byte = host.take(1);
+        assert_eq!(byte.len(), 1, "{}", row.escape_ascii());
+        row.extend(byte);
+    }
+    let row = String::from_utf8(row).expect("text");
+    row.split(',')
+        .nth(5)
+        .map(|state| state.parse().expect("a state"))
+}
+
+/// A host whose `AT+QICLOSE` does not block, so that the states on the way down can be looked at.
+fn unblocked(link_delay_us: u64) -> Host {
+    let mut config = Config::default();
+    config.profile.options = OptionSet::Ec200u;
+    config.profile.close_answer = CloseAnswer::BothClosed;
+    config.link.delay_us = link_delay_us;
+    let mut host = Host::ready(config);
+    host.talk("AT+QICFG=\"close/mode\",1\r", "\r\nOK\r\n");
+    host
+}
+
+/// Times are such that each state lasts longer than `AT+QISTATE` takes.
+const SLOW: u64 = 200_000;
+
+#[test]
+fn opening_is_1_open_is_2_listening_is_3() {
+    let mut host = unblocked(SLOW);
+    serve(|| Echo)(&mut host.sim);
+    host.sim
+        .set_name("echo.example", &["192.0.2.7".parse().unwrap()], 60);
+    assert_eq!((host.sim.tcp_state(0), shown(&mut host)), (None, None));
+    host.talk("AT+QIOPEN=1,0,\"TCP\",\"echo.example\",7\r", "\r\nOK\r\n");
+    assert_eq!(
+        (host.sim.tcp_state(0), shown(&mut host)),
+        (Some(Closed), Some(1))
+    );
+    host.run_while(|sim| sim.tcp_state(0) == Some(Closed));
+    assert_eq!(
+        (host.sim.tcp_state(0), shown(&mut host)),
+        (Some(SynSent), Some(1))
+    );
+    host.expect("\r\n+QIOPEN: 0,0\r\n");
+    assert_eq!(
+        (host.sim.tcp_state(0), shown(&mut host)),
+        (Some(Established), Some(2))
+    );
+    host.talk("AT+QICLOSE=0,0\r", "\r\nOK\r\n\r\n+QIURC: \"closed\",0\r\n");
+    host.talk(
+        "AT+QIOPEN=1,0,\"TCP LISTENER\",\"127.0.0.1\",0,8080\r",
+        "\r\nOK\r\n\r\n+QIOPEN: 0,0\r\n",
+    );
+    assert_eq!(
+        (host.sim.tcp_state(0), shown(&mut host)),
+        (Some(Listen), Some(3))
+    );
+}
+
+#[test]
+fn both_open_at_once() {
+    let mut host = unblocked(SLOW);
+    let server = "192.0.2.7:7".parse().unwrap();
+    host.talk("AT+QIOPEN=1,0,\"TCP\",\"192.0.2.7\",7,5000\r", "\r\nOK\r\n");
+    assert!(host.sim.dial(server, 5000, Echo));
+    host.run_while(|sim| sim.tcp_state(0) == Some(SynSent));
+    assert_eq!(
+        (host.sim.tcp_state(0), shown(&mut host)),
+        (Some(SynRcvd), Some(1))
+    );
+    host.expect("\r\n+QIOPEN: 0,0\r\n");
+    host.qisend(0, b"both");
+    host.expect("\r\n+QIURC: \"recv\",0\r\n");
+    host.qird(0, b"both");
+}
+
+#[test]
+fn closing_is_4_until_the_row_is_gone() {
+    let mut host = unblocked(SLOW);
+    serve(|| CloseLater)(&mut host.sim);
+    host.open(0);
+    host.talk("AT+QICLOSE=0\r", "\r\nOK\r\n");
+    for state in [FinWait1, FinWait2] {
+        assert_eq!(
+            (host.sim.tcp_state(0), shown(&mut host)),
+            (Some(state), Some(4))
+        );
+        host.run_while(|sim| sim.tcp_state(0) == Some(state));
+    }
+    host.expect("\r\n+QIURC: \"closed\",0\r\n");
+    assert_eq!(shown(&mut host), None);
+    assert_eq!(host.sim.tcp_sockets()[0].state, TimeWait);
+
+    serve(|| Sink)(&mut host.sim);
+    host.open(0);
+    host.silence(1_000_000);
+    let server = "192.0.2.7:7".parse().unwrap();
+    host.sim.with_peer(server, |io| io.close());
+    host.talk("AT+QICLOSE=0\r", "\r\nOK\r\n");
+    host.run_while(|sim| sim.tcp_state(0) == Some(FinWait1));
+    assert_eq!(
+        (host.sim.tcp_state(0), shown(&mut host)),
+        (Some(Closing), Some(4))
+    );
+    host.expect("\r\n+QIURC: \"closed\",0\r\n");
+    assert_eq!(shown(&mut host), None);
+
+    serve(close)(&mut host.sim);
+    host.open(0);
+    host.expect("\r\n+QIURC: \"closed\",0\r\n");
+    assert_eq!(
+        (host.sim.tcp_state(0), shown(&mut host)),
+        (Some(CloseWait), Some(4))
+    );
+    host.talk("AT+QICLOSE=0\r", "\r\nOK\r\n");
+    assert_eq!(
+        (host.sim.tcp_state(0), shown(&mut host)),
+        (Some(LastAck), Some(4))
+    );
+    host.expect("\r\n+QIURC: \"closed\",0\r\n");
+    assert_eq!(shown(&mut host), None);
 }

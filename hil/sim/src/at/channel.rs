@@ -484,7 +484,7 @@ impl Channel {
     fn send_payload(&mut self, payload: Payload, data: &[u8], ended: Ended, io: &mut Io<'_>) {
         let code = match (ended, io.module.profile.send_timeout) {
             (Ended::Complete, _) | (Ended::TimedOut, SendTimeout::SendPart) => {
-                io.module.send(payload.id, payload.to, data)
+                io.module.send_payload(payload.id, payload.to, data)
             }
             (Ended::Escaped, _) => {
                 io.module.last_error = 571;

@@ -8,7 +8,7 @@ use crate::at::parse::{Call, Malformed};
 use crate::at::reply::{Final, Reply};
 use crate::at::table::{Command, Outcome, Payload};
 use crate::commands::qicfg::Key;
-use crate::module::{Module, from_text};
+use crate::module::{Module, bytes_of, from_text};
 use crate::profile::{QirdTail, SendTimeout};
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -75,7 +75,7 @@ fn send(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
 fn send_hex(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     call.at_most(2)?;
     let id = connect_id(module, call, 0)?;
-    let data = bytes_of(call.quoted(1)?).ok_or(Malformed)?;
+    let data = bytes_of(call.quoted(1)?.as_bytes()).ok_or(Malformed)?;
     if data.is_empty() || data.len() > LONGEST_HEX {
         return Err(Malformed);
     }
@@ -83,21 +83,6 @@ fn send_hex(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
         return Ok(module.tcpip_error(error));
     }
     Ok(Outcome::Done(module.send(id, None, &data)))
-}
-
-/// What hexadecimal digits in pairs stand for.
-fn bytes_of(hex: &str) -> Option<Vec<u8>> {
-    let digits: Option<Vec<u8>> = hex
-        .chars()
-        .map(|c| c.to_digit(16).map(|digit| digit as u8))
-        .collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
-    Some(
-        digits
-            .chunks(2)
-            .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
-            .collect(),
-    )
 }
 
 /// `AT+QIRD=<id>[,<n>]`, or `=<id>,0` for the counters.

@@ -36,10 +36,11 @@ pub(crate) enum Key {
     SendInfo,
     FormatCfg,
     TwRecycle,
+    SendBuffer,
 }
 
 /// How many options there are.
-const KEYS: usize = Key::TwRecycle as usize + 1;
+const KEYS: usize = Key::SendBuffer as usize + 1;
 
 /// A value of an option: its range as printed, its bounds, and what it is at first.
 struct Field(&'static str, u32, u32, u32);
@@ -166,6 +167,42 @@ const EC200U: &[Item] = &[
     item(Key::TwRecycle, "tcp/twrecycle", &[BIT]),
 ];
 
+/// From the application note of the EC200x series, without its `TCP/SendMode`; the order is a guess.
+const EC200X: &[Item] = &[
+    TRANS_PKT_SIZE,
+    TRANS_WAIT_TM,
+    DATA_FORMAT,
+    VIEW_MODE,
+    // The unit of the second value is 1 ms.
+    item(
+        Key::RetransCfg,
+        "tcp/retranscfg",
+        &[Field("(3-12)", 3, 12, 12), Field("(5-1000)", 5, 1_000, 600)],
+    ),
+    item(
+        Key::SendTimeout,
+        "qisend/timeout",
+        &[Field("(0-120)", 0, 120, 5)],
+    ),
+    PASSIVE_CLOSED,
+    UDP_READ_MODE,
+    UDP_SEND_MODE,
+    TCP_ACCEPT,
+    item(
+        Key::KeepAlive,
+        "tcp/keepalive",
+        &[BIT, IDLE_SECONDS, INTERVAL, PROBES],
+    ),
+    RECV_IND,
+    item(Key::CloseMode, "close/mode", &[BIT]),
+    item(Key::SendInfo, "sendinfo", &[BIT]),
+    item(
+        Key::SendBuffer,
+        "send/buffersize",
+        &[Field("(1460-10240)", 1_460, 10_240, 10_240)],
+    ),
+];
+
 /// Which options a family has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OptionSet {
@@ -175,6 +212,8 @@ pub enum OptionSet {
     Bg9x,
     /// EC200U, EG915U and their like.
     Ec200u,
+    /// EC200A, EC200N, EC800, EG915N and their like.
+    Ec200x,
 }
 
 impl OptionSet {
@@ -183,6 +222,7 @@ impl OptionSet {
             OptionSet::Ec2x => EC2X,
             OptionSet::Bg9x => BG9X,
             OptionSet::Ec200u => EC200U,
+            OptionSet::Ec200x => EC200X,
         }
     }
 
@@ -190,7 +230,7 @@ impl OptionSet {
     pub(crate) fn idle_unit(self) -> u64 {
         match self {
             OptionSet::Ec2x | OptionSet::Bg9x => 60_000_000,
-            OptionSet::Ec200u => 1_000_000,
+            OptionSet::Ec200u | OptionSet::Ec200x => 1_000_000,
         }
     }
 
@@ -199,6 +239,7 @@ impl OptionSet {
         match self {
             OptionSet::Ec2x | OptionSet::Bg9x => 100_000,
             OptionSet::Ec200u => 1_000_000,
+            OptionSet::Ec200x => 1_000,
         }
     }
 }
@@ -221,6 +262,7 @@ impl QicfgValues {
         }
         values.set(Key::SendTimeout, 0, profile.send_timeout_s);
         values.set(Key::ReceiveBuffer, 0, profile.receive_buffer as u32);
+        values.set(Key::SendBuffer, 0, profile.send_buffer as u32);
         values
     }
 
@@ -299,7 +341,12 @@ mod tests {
 
     #[test]
     fn sets_name_each_option_once() {
-        for set in [OptionSet::Ec2x, OptionSet::Bg9x, OptionSet::Ec200u] {
+        for set in [
+            OptionSet::Ec2x,
+            OptionSet::Bg9x,
+            OptionSet::Ec200u,
+            OptionSet::Ec200x,
+        ] {
             let mut keys: Vec<Key> = set.items().iter().map(|item| item.key).collect();
             let all = keys.len();
             keys.sort_unstable();

@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(crate) use pdp::{Context, ContextState};
-pub(crate) use sockets::{OpenRequest, Row, Service, Sockets, from_text};
+pub(crate) use sockets::{OpenRequest, Row, Service, Sockets, bytes_of, from_text};
 
 use crate::at::reply::{Final, framed};
 use crate::at::table::Outcome;
 use crate::commands::qicfg::QicfgValues;
 use crate::config::{Boot, Cellular, Config, SimCard};
-use crate::dns::{Answer, Asker, Resolver};
+use crate::dns::{Answer, Asker, Question, Resolver};
 use crate::faults::Faults;
 use crate::net::{Internet, Limits, Net};
 use crate::profile::Profile;
@@ -333,11 +333,15 @@ impl Module {
 
     /// Begins a look-up of a name.
     pub(crate) fn ask(&mut self, asker: Asker, context: u8, name: &str) {
-        let (us, limit) = (self.cellular.dns_us, self.profile.dns_timeout_us);
-        let kind = self.contexts.get(&context).map_or(1, |one| one.kind);
-        let ttl = self.profile.dns_ttl;
-        self.resolver
-            .ask(asker, name, self.now, us, limit, ttl, kind);
+        let question = Question {
+            asker,
+            name,
+            us: self.cellular.dns_us,
+            limit_us: self.profile.dns_timeout_us,
+            ttl: self.profile.dns_ttl,
+            kind: self.contexts.get(&context).map_or(1, |one| one.kind),
+        };
+        self.resolver.ask(self.now, &question);
     }
 
     /// When something happens by itself next.

@@ -379,6 +379,8 @@ impl Connection {
             let busy = self.io.undelivered() > 0;
             if self.busy && !busy {
                 self.peer.delivered(&mut self.io);
+                // What it sends now is taken by the next look.
+                changed = true;
             }
             self.busy = busy;
         }

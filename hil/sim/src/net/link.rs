@@ -20,6 +20,13 @@ pub struct Link {
     pub rate: u64,
     /// Times, in µs, at which nothing passes: a packet sent within one of them is lost.
     pub blackouts: Vec<Range<u64>>,
+    /// A TCP connection on which nothing has passed for this long, in µs, is forgotten by the
+    /// network's address translation: whatever either end sends on it from then on is lost. 0 for
+    /// never.
+    pub nat_tcp_us: u64,
+    /// The same for UDP; what the module sends makes a new mapping. What was not asked for does not
+    /// reach the module, unless this is 0.
+    pub nat_udp_us: u64,
 }
 
 impl Default for Link {
@@ -32,6 +39,8 @@ impl Default for Link {
             reorder_ppm: 0,
             rate: 0,
             blackouts: Vec::new(),
+            nat_tcp_us: 0,
+            nat_udp_us: 0,
         }
     }
 }

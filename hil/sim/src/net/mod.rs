@@ -3,6 +3,7 @@
 mod datagrams;
 mod gateway;
 mod link;
+mod nat;
 mod ntp;
 mod packet;
 mod peer;
@@ -10,6 +11,7 @@ mod peers;
 mod ping;
 mod ports;
 mod real;
+mod real_ping;
 mod real_udp;
 mod stack;
 mod tcp;
@@ -36,9 +38,11 @@ use crate::rng::Rng;
 use datagrams::Datagrams;
 use gateway::{Gateway, Pair, Verdict};
 use link::Way;
+use nat::Nat;
 use packet::{Content, MTU};
 use ping::Pinger;
 use real::{Dialer, Forwards};
+use real_ping::RealPing;
 use stack::Stack;
 use tcp::TcpTable;
 use udp::UdpTable;
@@ -101,9 +105,11 @@ pub(crate) struct Net {
     /// For connections that lead to the real network.
     dialer: Option<Dialer>,
     forwards: Forwards,
+    real_ping: RealPing,
     tap: Option<Tap>,
     /// Hosts that are switched off.
     silent: BTreeSet<IpAddr>,
+    nat: Nat,
     rng: Rng,
 }
 
@@ -122,8 +128,10 @@ impl Net {
             unbound: config.unbound,
             dialer: (config.internet == Internet::Real).then(Dialer::default),
             forwards: Forwards::default(),
+            real_ping: RealPing::default(),
             pinger: Pinger::default(),
             silent: BTreeSet::new(),
+            nat: Nat::default(),
             tap: None,
             datagrams: Datagrams::new(config.internet == Internet::Real),
             // A generator of its own: what is left to chance on the link must not depend on this.
@@ -401,7 +409,16 @@ impl Net {
             while let Some(packet) = self.up.receive(now) {
                 busy = true;
                 let seen = packet::parse(&packet);
-                if seen.is_some_and(|seen| self.silent.contains(&seen.to.ip())) {
+                if seen.is_some_and(|seen| {
+                    self.silent.contains(&seen.to.ip()) || !self.nat.outward(now, &seen, &self.link)
+                }) {
+                    continue;
+                }
+                if let Some(seen) = seen
+                    && seen.content == Content::Other
+                    && self.dialer.is_some()
+                {
+                    self.real_ping.send(now, seen.to.ip(), packet);
                     continue;
                 }
                 if let Some(seen) = seen
@@ -427,6 +444,9 @@ impl Net {
             let addresses = &self.addresses;
             self.datagrams
                 .poll(now, &|like| address_like(addresses, like));
+            for packet in self.real_ping.poll(now) {
+                self.gateway.receive(now, packet, &mut |_| Verdict::Silence);
+            }
             if let Some(dialer) = &mut self.dialer {
                 for pair in self.gateway.take_cancelled() {
                     dialer.cancel(pair);
@@ -441,6 +461,10 @@ impl Net {
                 .transmit()
                 .or_else(|| self.datagrams.transmit())
             {
+                let seen = packet::parse(&packet);
+                if seen.is_some_and(|seen| !self.nat.inward(now, &seen, &self.link)) {
+                    continue;
+                }
                 self.down.send(now, packet, &self.link, &mut self.rng);
                 busy = true;
             }
@@ -461,6 +485,7 @@ impl Net {
             self.datagrams.next(now),
             self.dialer.as_ref().and_then(Dialer::next),
             self.forwards.next(),
+            self.real_ping.next(),
         ]
         .into_iter()
         .flatten()

@@ -373,6 +373,10 @@ impl TcpTable {
     /// Reads up to `n` bytes.
     pub(super) fn read(&self, stack: &mut Stack, serial: u64, n: usize) -> Vec<u8> {
         let mut data = Vec::new();
+        if self.unread(stack, serial) == 0 {
+            // Nothing changes, so the stack need not look.
+            return data;
+        }
         if let Some(socket) = self.socket_mut(stack, serial) {
             data.resize(n.min(socket.recv_queue()), 0);
             let read = socket.recv_slice(&mut data).unwrap_or(0);
@@ -383,11 +387,11 @@ impl TcpTable {
 
     /// Accepts all of `data` or, if there is no room for it, nothing.
     pub(super) fn write(&self, stack: &mut Stack, serial: u64, data: &[u8]) -> bool {
-        let Some(socket) = self.socket_mut(stack, serial) else {
+        if data.len() > self.room(stack, serial) {
             return false;
-        };
-        let room = socket.send_capacity() - socket.send_queue();
-        data.len() <= room && socket.send_slice(data) == Ok(data.len())
+        }
+        let socket = self.socket_mut(stack, serial);
+        socket.is_some_and(|socket| socket.send_slice(data) == Ok(data.len()))
     }
 
     pub(super) fn close(&self, stack: &mut Stack, serial: u64) {

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 
 pub(crate) use open::OpenRequest;
 pub(crate) use push::from_text;
+pub(crate) use transfer::bytes_of;
 
 use super::Module;
 use crate::net::SocketId;
@@ -22,7 +23,7 @@ pub(crate) enum Service {
     Tcp,
     Udp,
     TcpListener,
-    UdpService,
+    UdpServer,
     /// A client of a listener.
     TcpIncoming,
 }
@@ -34,7 +35,7 @@ impl Service {
             "TCP" => Service::Tcp,
             "UDP" => Service::Udp,
             "TCP LISTENER" => Service::TcpListener,
-            "UDP SERVICE" => Service::UdpService,
+            "UDP SERVICE" => Service::UdpServer,
             _ => return None,
         })
     }
@@ -44,14 +45,14 @@ impl Service {
             Service::Tcp => "TCP",
             Service::Udp => "UDP",
             Service::TcpListener => "TCP LISTENER",
-            Service::UdpService => "UDP SERVICE",
+            Service::UdpServer => "UDP SERVICE",
             Service::TcpIncoming => "TCP INCOMING",
         }
     }
 
     /// Whether it waits for others, and has no remote end.
     pub(crate) fn is_server(self) -> bool {
-        matches!(self, Service::TcpListener | Service::UdpService)
+        matches!(self, Service::TcpListener | Service::UdpServer)
     }
 }
 
@@ -179,7 +180,7 @@ impl Module {
             (RowState::Failed, _) => 0,
             (RowState::Opening(_), _) => 1,
             (RowState::Connected, Service::TcpListener) => 3,
-            (RowState::Connected, Service::UdpService) if self.profile.udp_service_state_3 => 3,
+            (RowState::Connected, Service::UdpServer) if self.profile.udp_service_state_3 => 3,
             (RowState::Connected, Service::Tcp) if self.profile.client_state_3 => 3,
             (RowState::Connected, _) => 2,
             (RowState::Closing, _) => 4,

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::{ClosedNote, Opening, Row, RowState, Service};
-use crate::commands::qicfg::Key;
+use crate::commands::qicfg::{Key, OptionSet};
 use crate::dns::Asker;
 use crate::module::Module;
 use crate::net::{Buffers, Listen, Open, OpenUdp, SocketId};
@@ -178,9 +178,17 @@ impl Module {
     fn buffers(&self) -> Buffers {
         Buffers {
             receive: self.settings.qicfg.get(Key::ReceiveBuffer, 0) as usize,
-            send: self.profile.send_buffer,
+            send: self.send_buffer(),
             nagle: self.profile.nagle,
             keep_alive: self.keep_alive(),
+        }
+    }
+
+    /// As `send/buffersize` says where there is one; the profile may change at any time.
+    fn send_buffer(&self) -> usize {
+        match self.profile.options {
+            OptionSet::Ec200x => self.settings.qicfg.get(Key::SendBuffer, 0) as usize,
+            _ => self.profile.send_buffer,
         }
     }
 

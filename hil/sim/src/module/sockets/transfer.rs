@@ -25,14 +25,29 @@ impl Module {
         };
         match row.state {
             RowState::Connected if row.service == Service::TcpListener => Err(572),
-            RowState::Connected if to.is_some() != (row.service == Service::UdpService) => Err(552),
+            RowState::Connected if to.is_some() != (row.service == Service::UdpServer) => Err(552),
             RowState::Connected => Ok(()),
             RowState::Closing => Err(567),
             RowState::Failed | RowState::Opening(_) => Err(572),
         }
     }
 
-    /// The payload of an `AT+QISEND` is complete.
+    /// The payload of an `AT+QISEND` is complete. With `dataformat` 1 it is hexadecimal text, whose
+    /// length `AT+QISEND` was told; what is none is refused.
+    pub(crate) fn send_payload(&mut self, id: u8, to: Option<SocketAddr>, data: &[u8]) -> Final {
+        if self.settings.qicfg.get(Key::DataFormat, 0) == 0 {
+            return self.send(id, to, data);
+        }
+        match bytes_of(data) {
+            Some(data) => self.send(id, to, &data),
+            None => {
+                self.last_error = 552;
+                Final::Error
+            }
+        }
+    }
+
+    /// Sends bytes.
     pub(crate) fn send(&mut self, id: u8, to: Option<SocketAddr>, data: &[u8]) -> Final {
         if let Err(error) = self.may_send(id, to) {
             self.last_error = error;
@@ -114,11 +129,21 @@ impl Module {
                 break;
             };
             received.data.extend(data);
-            received.from = (service == Service::UdpService).then_some(from);
+            received.from = (service == Service::UdpServer).then_some(from);
             if !stream {
                 break;
             }
         }
         received
     }
+}
+
+/// What hexadecimal digits in pairs stand for.
+pub(crate) fn bytes_of(hex: &[u8]) -> Option<Vec<u8>> {
+    let digit = |c: &u8| char::from(*c).to_digit(16);
+    let byte = |pair: &[u8]| match pair {
+        [high, low] => Some((digit(high)? << 4 | digit(low)?) as u8),
+        _ => None,
+    };
+    hex.chunks(2).map(byte).collect()
 }

@@ -124,7 +124,7 @@ fn t13_ec200a_listens() {
             local_port: 8080,
             state: ModuleState::Listening,
             context: 1,
-            address: Some(v4(192, 0, 2, 10).into()),
+            address: Some(v4(192, 0, 2, 10)),
             server: None,
         })
     );

@@ -170,3 +170,20 @@ fn accept_needs_a_listener() {
         assert_eq!(errno(udp(stack).listen(1)), 95);
     });
 }
+
+#[test]
+fn several_listeners() {
+    on(|port, stack| {
+        let mut first = listener(stack, 1);
+        let mut second = tcp(stack);
+        second.bind(("", 8081)).unwrap();
+        second.listen(1).unwrap();
+        {
+            let mut sim = port.sim.borrow_mut();
+            assert!(sim.dial(address("198.51.100.7:5001"), 8081, Echo));
+            assert!(sim.dial(address("198.51.100.7:5000"), 8080, Echo));
+        }
+        assert_eq!(first.accept().unwrap().1.port(), 5_000);
+        assert_eq!(second.accept().unwrap().1.port(), 5_001);
+    });
+}

@@ -54,6 +54,8 @@ struct Soup {
     /// Bare carriage returns in a row.
     returns: u32,
     /// The setting that the host reads back.
+    /// Connect id of the latest listener.
+    listener: u8,
     canary: u16,
     /// Commands are repeated.
     echo: bool,
@@ -61,7 +63,7 @@ struct Soup {
 }
 
 /// What every run must reach.
-const KINDS: [&str; 33] = [
+const KINDS: [&str; 36] = [
     "AT",
     "ATE0",
     "ATE1",
@@ -95,6 +97,9 @@ const KINDS: [&str; 33] = [
     "AT+QIRD=id,0",
     "AT+CFUN",
     "recovered",
+    "AT+QIRD=id",
+    "accepted",
+    "datagram",
 ];
 
 impl Soup {
@@ -183,6 +188,9 @@ impl Soup {
                 ])
                 .into(),
             "AT+QIOPEN" => {
+                if arguments.contains("LISTENER") {
+                    self.listener = second.parse().unwrap_or(0);
+                }
                 let result = self.rng.pick(&["0", "0", "0", "0", "563", "566", "568"]);
                 format!("{ok}\r\n+QIOPEN: {second},{result}\r\n")
             }
@@ -224,6 +232,17 @@ impl Soup {
             "AT+QICFG" => format!("\r\n+QICFG: {arguments},{}\r\n{ok}", self.canary),
             "AT+QIRD" if second == "0" => format!("\r\n+QIRD: 9,9,0\r\n{ok}"),
             "AT+CFUN" => format!("{ok}\r\nRDY\r\n"),
+            // The next datagram of a service, with its sender.
+            "AT+QIRD" if second.is_empty() => {
+                self.count("AT+QIRD=id");
+                let n = self.rng.below(1_500);
+                if n == 0 || self.rng.one_in(2) {
+                    return NO_DATA.to_vec();
+                }
+                let port = self.rng.pick(&["7", "0", "65536", ""]);
+                let header = format!("\r\n+QIRD: {n},\"192.0.2.20\",{port}\r\n");
+                return [header.as_bytes(), &pattern(n), b"\r\n\r\nOK\r\n"].concat();
+            }
             "AT+QIRD" => {
                 let most = second.parse::<usize>().unwrap_or(0);
                 return match self.rng.below(most + 1) {
@@ -248,7 +267,10 @@ impl Soup {
                 self.count("restart");
                 self.rng.pick(&["RDY", "APP RDY"]).into()
             }
-            29 => format!("+QIURC: \"incoming\",{id},0,\"198.51.100.7\",62060"),
+            29 | 35 | 36 => {
+                let server = self.listener;
+                format!("+QIURC: \"incoming\",{id},{server},\"198.51.100.7\",62060")
+            }
             30 => "+QIURC: \"dnsgip\",0,2,9".into(),
             31 => "+QIURC: \"dnsgip\",565".into(),
             32 => "+CEREG: 1".into(),
@@ -343,11 +365,19 @@ impl Run<'_> {
         let Soup { rng, .. } = &mut *self.soup;
         let engine = &mut self.engine;
         let mut buffer = [0; 700];
-        let call = rng.below(16);
+        let call = rng.below(22);
         if call < 3 {
-            if let Ok(handle) = engine.tcp_socket() {
-                self.handles.push(handle);
+            let socket = match call {
+                0 => engine.udp_socket(),
+                _ => engine.tcp_socket(),
+            };
+            if let Ok(handle) = socket
+                && call == 1
+                && rng.one_in(2)
+            {
+                let _ = engine.listen(handle, rng.below(4) as u8);
             }
+            self.handles.extend(socket);
             return;
         }
         if call == 3 {
@@ -378,6 +408,37 @@ impl Run<'_> {
                 3 => engine.cancel_connect(handle),
                 _ => {}
             },
+            14 => {
+                let local = rng.pick(&["0.0.0.0:0", "0.0.0.0:7", "10.7.157.1:8", "192.0.2.9:1"]);
+                let _ = engine.bind(handle, local.parse().unwrap());
+            }
+            15 => {
+                let _ = engine.listen(handle, rng.below(4) as u8);
+            }
+            16 => {
+                if let Ok((child, _)) = engine.accept(self.now, handle) {
+                    self.handles.push(child);
+                    self.soup.count("accepted");
+                }
+            }
+            17 | 18 => {
+                let data = vec![0x80 | rng.next() as u8; rng.below(600)];
+                let to = rng.pick(&["192.0.2.20:7", "192.0.2.21:0", "[2001:db8::1]:9"]);
+                let to = rng.one_in(2).then(|| to.parse().unwrap());
+                let _ = engine.send_to(handle, &data, to);
+            }
+            19 => {
+                let room = &mut buffer[..rng.below(700)];
+                if engine.recv_from(handle, room).is_ok() {
+                    self.soup.count("datagram");
+                }
+            }
+            20 => {
+                let _ = engine.set_keep_alive(handle, rng.below(130) as u8);
+                let _ = engine.peek(handle, &mut buffer[..rng.below(700)]);
+                let _ = (engine.readiness(handle), engine.local(handle));
+                let _ = (engine.waiting(handle), engine.readable(handle));
+            }
             _ => {
                 let _ = engine.connected(handle);
                 let _ = engine.flushed(handle);
@@ -479,6 +540,7 @@ fn soup(seed: u64) -> BTreeMap<String, u32> {
         payload: 0,
         returns: 0,
         canary: 1_024,
+        listener: 0,
         echo,
         kinds: BTreeMap::new(),
     };

@@ -56,8 +56,22 @@ pub struct Cellular {
     pub rssi: u8,
     /// `AT+CSQ`: bit error rate, 0 to 7, or 99.
     pub ber: u8,
+    /// Reference signal received power, in dBm.
+    pub rsrp: i16,
+    /// Reference signal received quality, in dB.
+    pub rsrq: i16,
+    /// Signal to noise ratio, as `AT+QCSQ` prints it: 0 to 250, fifths of a dB above -20 dB.
+    pub sinr: u8,
+    /// Physical cell id.
+    pub physical_cell: u16,
+    /// Channel number.
+    pub channel: u32,
+    /// LTE band.
+    pub band: u8,
     /// APNs for which the network refuses to activate a context.
     pub denied_apns: Vec<String>,
+    /// User name and password that the network wants; whatever is given if none.
+    pub credentials: Option<(String, String)>,
     /// The address of context 1; context n has the last octet n - 1 higher.
     pub address: Ipv4Addr,
     /// The IPv6 address of context 1; that of context n is n - 1 higher.
@@ -66,12 +80,17 @@ pub struct Cellular {
     pub name_servers: [Ipv4Addr; 2],
     /// How long a name server takes to answer, in µs.
     pub dns_us: u64,
+    /// The time when the simulation begins, in seconds since 1970, UTC, as the network tells it; none
+    /// if it never does.
+    pub unix_s: Option<u64>,
     /// The time zone that the network tells, in quarters of an hour east of UTC.
     pub zone_quarters: i8,
     /// `AT+CIMI`.
     pub imsi: String,
     /// `AT+QCCID`.
     pub iccid: String,
+    /// The PUK of the SIM card.
+    pub puk: String,
 }
 
 impl Default for Cellular {
@@ -86,14 +105,24 @@ impl Default for Cellular {
             operator_name: "TEST NETWORK".into(),
             rssi: 22,
             ber: 99,
+            rsrp: -95,
+            rsrq: -10,
+            sinr: 150,
+            physical_cell: 212,
+            channel: 1_650,
+            band: 3,
             denied_apns: Vec::new(),
+            credentials: None,
             address: Ipv4Addr::new(10, 7, 157, 1),
             address_v6: Ipv6Addr::new(0x2001, 0xdb8, 0x9d, 0, 0, 0, 0, 1),
             name_servers: [Ipv4Addr::new(192, 0, 2, 53), Ipv4Addr::new(192, 0, 2, 54)],
             dns_us: 60_000,
+            // 2026-01-01 00:00:00
+            unix_s: Some(1_767_225_600),
             zone_quarters: 0,
             imsi: "001010123456789".into(),
             iccid: "89860025128306012474".into(),
+            puk: "12345678".into(),
         }
     }
 }

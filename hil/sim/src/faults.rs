@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use crate::at::reply::framed;
+use crate::at::reply::Format;
 use crate::line::LineFault;
 
 /// Where an injected URC stands in the dialogue.
@@ -247,7 +247,7 @@ impl Faults {
         self.injections.push(Injection {
             place,
             command: command.to_ascii_uppercase(),
-            bytes: framed(text),
+            bytes: Format::default().line(text),
             times,
         });
     }

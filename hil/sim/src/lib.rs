@@ -40,7 +40,9 @@ mod sim;
 mod switches;
 mod trace;
 
+pub use at::table::Coverage;
 pub use commands::qicfg::OptionSet;
+pub use commands::{CommandInfo, commands};
 pub use config::{Boot, Cellular, Config, SimCard};
 pub use fault::{Fault, FaultError};
 pub use faults::{Damage, Incident, Mishap, Part, Place, Times, UrcPlace, When};
@@ -50,8 +52,8 @@ pub use net::{
     ResetAfter, Sink, Source, Tap, TcpSocket, TcpState, Then, UdpIo, UdpPeer, Unbound,
 };
 pub use profile::{
-    CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, EscapeAnswer, LineEcho,
-    PayloadUrcs, Profile, QirdTail, RecvUrc, SendTimeout,
+    CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, CommandSet, EscapeAnswer,
+    LineEcho, PayloadUrcs, Profile, QirdTail, RecvUrc, SendTimeout,
 };
 pub use sim::Sim;
 pub use switches::Switch;

@@ -112,6 +112,21 @@ pub enum PayloadUrcs {
     Pass,
 }
 
+/// Which commands a family has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CommandSet {
+    /// EC20 to EG95, EC25 among them.
+    Ec2x,
+    /// BG95, BG96 and their like.
+    Bg9x,
+    /// EC200U, EG915U and their like.
+    Ec200u,
+    /// EC200A, EC800K, EG800K and their like.
+    Ec200x,
+    /// BC25, BC660K and their like.
+    Bc,
+}
+
 /// Constants and switches of a module family. All times are in µs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
@@ -125,6 +140,12 @@ pub struct Profile {
     pub full_revision: String,
     /// `AT+GSN`.
     pub imei: String,
+    /// `AT+GSN=0`.
+    pub serial_number: String,
+    /// The commands there are.
+    pub commands: CommandSet,
+    /// The speeds that `AT+IPR` takes.
+    pub rates: Vec<u32>,
     /// The name of the port being served, as `AT+QISTATE` prints it.
     pub port: String,
     /// The port to which a new module sends URCs; only those for [`Profile::port`] or `all` are seen.
@@ -160,6 +181,13 @@ pub struct Profile {
     /// Time for `AT+CFUN`.
     pub cfun_us: u64,
 
+    /// How long `AT+COPS=?` searches.
+    pub scan_us: u64,
+    /// `AT+QINISTAT` when everything is ready.
+    pub initialised: u8,
+
+    /// Lowest PDP context.
+    pub first_context: u8,
     /// Highest PDP context.
     pub contexts: u8,
     /// Contexts active at a time.
@@ -178,9 +206,36 @@ pub struct Profile {
     pub auto_activate: Option<u8>,
     /// Whether `AT+QIOPEN` activates an inactive context instead of failing with 561.
     pub open_activates: bool,
+    /// Whether the TCP/IP commands do not notice that `AT+CGACT` took a context away: its address still
+    /// shows, and nothing passes.
+    pub stale_contexts: bool,
     /// On LTE: whether `+CGREG` says 4 (unknown) although the module is registered.
     pub cgreg_unknown_on_lte: bool,
 
+    /// Whether there are listeners and UDP services.
+    pub servers: bool,
+    /// Whether there is transparent mode.
+    pub transparent: bool,
+    /// The access mode of an `AT+QIOPEN` that names none.
+    pub access_mode: u8,
+    /// The most bytes of one `AT+QISEND`.
+    pub longest_payload: usize,
+    /// The most bytes of one `AT+QIRD`.
+    pub longest_read: u32,
+    /// Whether `AT+QIRD` must say how many bytes.
+    pub read_needs_length: bool,
+    /// Whether `AT+QISEND=<id>,<n>,"<data>"` sends what is in the command.
+    pub inline_send: bool,
+    /// Whether `OK` comes before `SEND OK`.
+    pub ok_before_send_ok: bool,
+    /// Whether payload is echoed as `ATE` says, instead of `AT+QISDE`.
+    pub payload_echo_by_ate: bool,
+    /// Whether `CLOSE OK` follows the `OK` of `AT+QICLOSE`.
+    pub close_ok: bool,
+    /// Whether the rows of `AT+QISTATE` have no server and no port, and a line end before each.
+    pub short_rows: bool,
+    /// Whether pushed data stands in quotes within the URC.
+    pub quoted_push: bool,
     /// Connect ids 0 to one below this.
     pub connect_ids: u8,
     /// Opens in progress at a time; one more gets 568.
@@ -282,6 +337,12 @@ impl Profile {
             revision: "EC25EFAR06A06M4G".into(),
             full_revision: "EC25EFAR06A06M4G_01.001.01.001".into(),
             imei: "866349040000000".into(),
+            serial_number: "D1Q20A00000001P".into(),
+            commands: CommandSet::Ec2x,
+            rates: vec![
+                4_800, 9_600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600,
+                2_900_000, 3_000_000, 3_200_000, 3_686_400, 4_000_000,
+            ],
             port: "uart1".into(),
             urc_port: "uart1".into(),
             cmee: 1,
@@ -310,6 +371,9 @@ impl Profile {
             shutdown_us: 200 * MS,
             powered_down_urc: false,
             cfun_us: 300 * MS,
+            scan_us: 30 * S,
+            initialised: 7,
+            first_context: 1,
             contexts: 16,
             active_contexts: 3,
             activate_us: 500 * MS,
@@ -319,7 +383,20 @@ impl Profile {
             deactivate_again_fails: false,
             auto_activate: None,
             open_activates: false,
+            stale_contexts: false,
             cgreg_unknown_on_lte: false,
+            servers: true,
+            transparent: true,
+            access_mode: 0,
+            longest_payload: 1_460,
+            longest_read: 1_500,
+            read_needs_length: false,
+            inline_send: false,
+            ok_before_send_ok: false,
+            payload_echo_by_ate: false,
+            close_ok: false,
+            short_rows: false,
+            quoted_push: false,
             connect_ids: 12,
             opening: 12,
             receive_buffer: 10_240,
@@ -365,6 +442,10 @@ impl Profile {
             model: "BG96".into(),
             revision: "BG96MAR02A07M1G".into(),
             full_revision: "BG96MAR02A07M1G_01.019.01.019".into(),
+            commands: CommandSet::Bg9x,
+            rates: vec![
+                9_600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600, 3_000_000,
+            ],
             boot_us: 5800 * MS,
             boot_urcs: urcs(&[
                 (50 * MS, "+CFUN: 1"),
@@ -373,9 +454,139 @@ impl Profile {
                 (600 * MS, "+QUSIM: 1"),
                 (1500 * MS, "+QIND: SMS DONE"),
             ]),
+            sim_urcs: urcs(&[
+                (500 * MS, "+CPIN: READY"),
+                (600 * MS, "+QUSIM: 1"),
+                (1500 * MS, "+QIND: SMS DONE"),
+            ]),
+            initialised: 3,
             powered_down_urc: true,
             activate_again_fails: true,
+            options: OptionSet::Bg9x,
             ..Profile::ec25()
         }
+    }
+
+    /// A BG95-M3: as a BG96, with `RDY` after two seconds and one context less.
+    pub fn bg95() -> Profile {
+        Profile {
+            model: "BG95-M3".into(),
+            revision: "BG95M3LAR02A03".into(),
+            full_revision: "BG95M3LAR02A03_01.012.01.012".into(),
+            boot_us: 2_300 * MS,
+            boot_urcs: urcs(&[
+                (2_000 * MS, "APP RDY"),
+                (2_200 * MS, "+CPIN: READY"),
+                (2_300 * MS, "+QUSIM: 1"),
+                (3_200 * MS, "+QIND: SMS DONE"),
+            ]),
+            contexts: 15,
+            cgreg_unknown_on_lte: true,
+            ..Profile::bg96()
+        }
+    }
+
+    /// An EC200U-CN: a context that activates itself, a payload timer of 5 s.
+    pub fn ec200u() -> Profile {
+        Profile {
+            model: "EC200U".into(),
+            revision: "EC200UCNAAR03A15M08".into(),
+            full_revision: "EC200UCNAAR03A15M08_01.001.01.001".into(),
+            commands: CommandSet::Ec200u,
+            rates: vec![
+                1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800,
+                921_600, 1_000_000, 2_000_000,
+            ],
+            boot_us: 10 * S,
+            boot_urcs: urcs(&[
+                (500 * MS, "+CPIN: READY"),
+                (600 * MS, "+QUSIM: 1"),
+                (1_500 * MS, "+QIND: SMS DONE"),
+                (2_500 * MS, "+QIND: PB DONE"),
+            ]),
+            contexts: 7,
+            active_contexts: 7,
+            auto_activate: Some(1),
+            activate_again_fails: true,
+            opening: 1,
+            failed_open_keeps_id: false,
+            close_opening: CloseOpening::Refuse,
+            open_extras: true,
+            send_timeout_s: 5,
+            options: OptionSet::Ec200u,
+            dns_busy_urc: true,
+            ..Profile::ec25()
+        }
+    }
+
+    /// An EG800K-CN: quick start, its TCP/IP commands may not notice that a context is gone.
+    pub fn eg800k() -> Profile {
+        Profile {
+            model: "EG800K".into(),
+            revision: "EG800KCNGCR07A06M04".into(),
+            full_revision: "EG800KCNGCR07A06M04_01.001.01.001".into(),
+            commands: CommandSet::Ec200x,
+            boot_us: 3_300 * MS,
+            contexts: 8,
+            stale_contexts: true,
+            ping_ttl: 0,
+            options: OptionSet::Ec200x,
+            ..Profile::ec200u()
+        }
+    }
+
+    /// A BC660K-GL (NB-IoT): five clients, data pushed in quotes, no transparent mode; its TCP/IP
+    /// commands fail with `+CME ERROR`, and its only context 0 activates itself.
+    pub fn bc660k() -> Profile {
+        Profile {
+            model: "BC660K-GL".into(),
+            revision: "BC660KGLAAR01A05".into(),
+            full_revision: "BC660KGLAAR01A05_01.001.01.001".into(),
+            commands: CommandSet::Bc,
+            rates: vec![9_600, 57_600, 115_200, 230_400, 460_800, 921_600],
+            tcpip_cme: true,
+            boot_us: S,
+            boot_urcs: urcs(&[(300 * MS, "+CPIN: READY"), (400 * MS, "+CFUN: 1")]),
+            sim_urcs: urcs(&[(300 * MS, "+CPIN: READY")]),
+            initialised: 1,
+            first_context: 0,
+            contexts: 0,
+            active_contexts: 1,
+            auto_activate: Some(0),
+            servers: false,
+            transparent: false,
+            access_mode: 1,
+            connect_ids: 5,
+            receive_buffer: 4_096,
+            send_buffer: 4_096,
+            longest_payload: 1_024,
+            longest_read: 1_024,
+            read_needs_length: true,
+            inline_send: true,
+            ok_before_send_ok: true,
+            payload_echo_by_ate: true,
+            close_ok: true,
+            short_rows: true,
+            quoted_push: true,
+            escape: EscapeAnswer::OkSendOk,
+            options: OptionSet::Bc,
+            ..Profile::ec25()
+        }
+    }
+
+    /// One of each family.
+    pub fn families() -> [Profile; 6] {
+        [
+            Profile::ec25(),
+            Profile::bg96(),
+            Profile::bg95(),
+            Profile::ec200u(),
+            Profile::eg800k(),
+            Profile::bc660k(),
+        ]
+    }
+
+    pub(crate) fn context_range(&self) -> std::ops::RangeInclusive<u32> {
+        u32::from(self.first_context)..=u32::from(self.contexts)
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::commands::qicfg::OptionSet;
 use crate::profile::{
-    CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, EscapeAnswer, LineEcho,
-    PayloadUrcs, Profile, QirdTail, RecvUrc, SendTimeout,
+    CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, CommandSet, EscapeAnswer,
+    LineEcho, PayloadUrcs, Profile, QirdTail, RecvUrc, SendTimeout,
 };
 
 type Choices = &'static [(&'static str, fn(&mut Profile))];
@@ -59,6 +59,66 @@ const TABLE: &[Row] = &[
     Row(
         "unknown-command",
         Kind::Number(999, |p, number| p.unknown_command = Some(number as u16)),
+    ),
+    Row(
+        "commands",
+        Kind::Choice(&[
+            ("ec2x", |p| p.commands = CommandSet::Ec2x),
+            ("bg9x", |p| p.commands = CommandSet::Bg9x),
+            ("ec200u", |p| p.commands = CommandSet::Ec200u),
+            ("ec200x", |p| p.commands = CommandSet::Ec200x),
+            ("bc", |p| p.commands = CommandSet::Bc),
+        ]),
+    ),
+    Row("scan", Kind::Time(|p, us| p.scan_us = us)),
+    Row("stale-contexts", Kind::OnOff(|p, on| p.stale_contexts = on)),
+    Row("servers", Kind::OnOff(|p, on| p.servers = on)),
+    Row("transparent", Kind::OnOff(|p, on| p.transparent = on)),
+    Row(
+        "access-mode",
+        Kind::Number(1, |p, number| p.access_mode = number as u8),
+    ),
+    Row(
+        "longest-payload",
+        Kind::Number(1_460, |p, number| {
+            p.longest_payload = (number as usize).max(1)
+        }),
+    ),
+    Row(
+        "longest-read",
+        Kind::Number(1_500, |p, number| p.longest_read = number.max(1)),
+    ),
+    Row(
+        "read-needs-length",
+        Kind::OnOff(|p, on| p.read_needs_length = on),
+    ),
+    Row("inline-send", Kind::OnOff(|p, on| p.inline_send = on)),
+    Row(
+        "ok-before-send-ok",
+        Kind::OnOff(|p, on| p.ok_before_send_ok = on),
+    ),
+    Row(
+        "payload-echo-by-ate",
+        Kind::OnOff(|p, on| p.payload_echo_by_ate = on),
+    ),
+    Row("close-ok", Kind::OnOff(|p, on| p.close_ok = on)),
+    Row("short-rows", Kind::OnOff(|p, on| p.short_rows = on)),
+    Row("quoted-push", Kind::OnOff(|p, on| p.quoted_push = on)),
+    Row(
+        "auto-activate",
+        Kind::Number(16, |p, number| p.auto_activate = Some(number as u8)),
+    ),
+    Row(
+        "contexts",
+        Kind::Number(16, |p, number| p.contexts = number as u8),
+    ),
+    Row(
+        "active-contexts",
+        Kind::Number(16, |p, number| p.active_contexts = number as usize),
+    ),
+    Row(
+        "connect-ids",
+        Kind::Number(12, |p, number| p.connect_ids = number as u8),
     ),
     Row("boot", Kind::Time(|p, us| p.boot_us = us)),
     Row("shutdown", Kind::Time(|p, us| p.shutdown_us = us)),
@@ -205,6 +265,7 @@ const TABLE: &[Row] = &[
             ("bg9x", |p| p.options = OptionSet::Bg9x),
             ("ec200u", |p| p.options = OptionSet::Ec200u),
             ("ec200x", |p| p.options = OptionSet::Ec200x),
+            ("bc", |p| p.options = OptionSet::Bc),
         ]),
     ),
     Row("dns-timeout", Kind::Time(|p, us| p.dns_timeout_us = us)),
@@ -292,7 +353,8 @@ mod tests {
             let values: Vec<&str> = match kind {
                 Kind::OnOff(_) => vec!["on", "off"],
                 Kind::Time(_) => vec!["1us", "2us"],
-                Kind::Number(..) => vec!["11", "12"],
+                Kind::Number(1, _) => vec!["0", "1"],
+                Kind::Number(..) => vec!["10", "11"],
                 Kind::Choice(choices) => choices.iter().map(|choice| choice.0).collect(),
             };
             let profiles: Vec<Profile> = values

@@ -4,8 +4,8 @@ mod common;
 
 use common::Host;
 use quectel_sim::{
-    CmeForm, Config, Direction, Echo, PayloadUrcs, Record, RecvUrc, SendTimeout, SimCard, Sink,
-    Source, Then, Times, UrcPlace,
+    CmeForm, Config, Direction, Echo, PayloadUrcs, Profile, Record, RecvUrc, SendTimeout, SimCard,
+    Sink, Source, Then, Times, UrcPlace,
 };
 
 fn ready() -> (Host, Record) {
@@ -377,7 +377,10 @@ fn a_pin_unlocks_the_card() {
 
 #[test]
 fn the_commands_that_drivers_send_are_accepted() {
-    let mut host = Host::ready(Config::default());
+    let mut host = Host::ready(Config {
+        profile: Profile::bg96(),
+        ..Config::default()
+    });
     for command in [
         "AT&D0",
         "AT+IFC=2,2",

@@ -143,6 +143,9 @@ fn revive(host: &mut Host, seed: u64) {
     host.sim.run_until(host.sim.now() + 10_000_000);
     host.sim.power_on();
     host.sim.run_until(host.sim.now() + 30_000_000);
+    // Answers in words.
+    host.send("ATQ0V1\r");
+    host.sim.run_until(host.sim.now() + 1_000_000);
     let n = host.sim.readable();
     host.take(n);
     host.send("AT\r");

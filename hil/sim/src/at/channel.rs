@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::parse::Call;
 use super::pipe::{Pipe, Turn};
-use super::reply::{Final, Reply, framed};
+use super::reply::{Final, Reply};
 use super::table::{Outcome, Payload};
 use crate::commands;
 use crate::commands::qicfg::Key;
@@ -18,13 +18,8 @@ use crate::profile::{EscapeAnswer, LineEcho, PayloadUrcs, SendTimeout};
 
 const CTRL_Z: u8 = 0x1A;
 const ESC: u8 = 0x1B;
-const PROMPT: &[u8] = b"\r\n> ";
-/// The same with `formatcfg` 1.
-const FORMATTED_PROMPT: &[u8] = b"\r\n>\r\n";
 /// The command that has a payload.
 const SEND: &str = "+QISEND";
-/// Payload of one `AT+QISEND`.
-pub(crate) const LONGEST_PAYLOAD: usize = 1460;
 
 /// A command line being carried out.
 #[derive(Debug, Default)]
@@ -86,6 +81,8 @@ pub(crate) struct Channel {
     /// Something of the line that is coming in was echoed.
     in_line: bool,
     overlong: bool,
+    /// What followed the `AT` of the last line, for `A/`.
+    last_line: String,
     held_urcs: VecDeque<Vec<u8>>,
     latency: u64,
 }
@@ -106,6 +103,7 @@ impl Channel {
             echoed: 0,
             in_line: false,
             overlong: false,
+            last_line: String::new(),
             held_urcs: VecDeque::new(),
             latency,
         }
@@ -133,7 +131,7 @@ impl Channel {
             | State::LateAnswer(at, ..) => Some(*at),
             State::Blocked(_, wait) => module.wait_until(wait),
             State::Command => {
-                let end = self.find(from_host, module.profile.longest_line, |b| b == b'\r');
+                let end = self.line_end(from_host, module);
                 let index = match echoes_as_received(module) {
                     true if self.echoed < from_host.queue().len() => Some(self.echoed),
                     _ => end,
@@ -146,7 +144,7 @@ impl Channel {
                     _ if phase.line_feed_until.is_some() => Some(0),
                     Some(length) => Some(length.saturating_sub(have + 1)),
                     None => {
-                        let missing = LONGEST_PAYLOAD - have;
+                        let missing = module.profile.longest_payload.saturating_sub(have);
                         self.find(from_host, missing, |b| b == CTRL_Z || b == ESC)
                     }
                 };
@@ -258,33 +256,53 @@ impl Channel {
             return false;
         }
         let before = self.echoed;
+        let (end, repeats) = (terminator(io.module), self.repeats(io.from_host));
         while self.echoed < io.from_host.arrived() {
             let Some(&byte) = io.from_host.queue().get(self.echoed) else {
                 break;
             };
             self.echoed += 1;
             if self.in_line || byte != b'\n' {
-                self.in_line = byte != b'\r';
+                self.in_line = byte != end;
                 io.to_host.push_echo(io.now, byte);
             }
-            if byte == b'\r' {
+            if byte == end || repeats.is_some_and(|at| self.echoed > at) {
                 break;
             }
         }
         self.echoed > before
     }
 
+    /// The last byte of the command line that is coming in.
+    fn line_end(&mut self, line: &Line, module: &Module) -> Option<usize> {
+        let end = terminator(module);
+        let longest = module.profile.longest_line;
+        self.repeats(line)
+            .or_else(|| self.find(line, longest, |b| b == end))
+    }
+
+    /// The end of `A/`, which has no terminator.
+    fn repeats(&self, line: &Line) -> Option<usize> {
+        let queue = line.queue();
+        let mut bytes = queue.iter().take(8).enumerate();
+        let (start, first) = bytes.find(|(_, byte)| !matches!(byte, b'\n' | b' '))?;
+        let second = queue.get(start + 1)?;
+        let repeats = first.eq_ignore_ascii_case(&b'A') && *second == b'/' && !self.overlong;
+        repeats.then_some(start + 1)
+    }
+
     fn read_line(&mut self, io: &mut Io<'_>) -> bool {
         let echoed = self.echo(io);
-        let longest = io.module.profile.longest_line;
-        let Some(index) = self.find(io.from_host, longest, |b| b == b'\r') else {
+        let Some(index) = self.line_end(io.from_host, io.module) else {
             return echoed;
         };
         if index >= io.from_host.arrived() {
             return echoed;
         }
+        let repeats = self.repeats(io.from_host) == Some(index);
         let mut line = self.take(io.from_host, index + 1);
-        if line.last() != Some(&b'\r') {
+        let end = terminator(io.module);
+        if !repeats && line.last() != Some(&end) {
             self.overlong = true;
             return true;
         }
@@ -294,14 +312,21 @@ impl Channel {
             let start = line.iter().position(|&b| b != b'\n').unwrap_or(0);
             io.to_host.push(io.now, &line[start..]);
         }
-        line.retain(|&b| b != b'\n' && b != CTRL_Z && b != 0);
-        let line = String::from_utf8_lossy(&line[..line.len() - 1]).into_owned();
+        line.retain(|&b| b == end || (b != b'\n' && b != CTRL_Z && b != 0));
+        let line = line.split_last().map_or(&[][..], |(_, text)| text);
+        let line = String::from_utf8_lossy(line).into_owned();
         let start = line.to_ascii_uppercase().find("AT");
         let rest = match start {
             _ if overlong => "\u{fffd}".to_owned(),
+            _ if repeats => String::new(),
             Some(start) => line.get(start + 2..).unwrap_or_default().to_owned(),
             None => return true,
         };
+        let rest = match repeats {
+            true => self.last_line.clone(),
+            false => rest,
+        };
+        self.last_line.clone_from(&rest);
         let job = Job {
             rest,
             ..Job::default()
@@ -330,7 +355,8 @@ impl Channel {
                 if io.module.faults.mishap(Mishap::Refuse, &call.name) {
                     Outcome::ERROR
                 } else {
-                    let mut reply = Reply::default();
+                    let mut reply = Reply::new(io.module.settings.format());
+                    io.module.stay_awake();
                     let outcome = commands::run(io.module, &call, &mut reply);
                     job.answer.extend(reply.into_bytes());
                     outcome
@@ -359,7 +385,8 @@ impl Channel {
 
     /// The port becomes a pipe.
     fn connect(&mut self, job: &mut Job, id: u8, io: &mut Io<'_>) {
-        io.to_host.push(io.now, &framed("CONNECT"));
+        let connect = Final::connect(io.module.settings.format());
+        io.to_host.push(io.now, &connect);
         *job = Job::default();
         (self.scanned, self.echoed) = (0, 0);
         // The line feed of a command line that ended with both.
@@ -383,7 +410,8 @@ impl Channel {
             }
             Turn::NoCarrier => Final::NoCarrier,
         };
-        let bytes = code.bytes(io.module.settings.cmee, &io.module.profile);
+        let format = io.module.settings.format();
+        let bytes = code.bytes(io.module.settings.cmee, &io.module.profile, format);
         io.to_host.push(io.now, &bytes);
         true
     }
@@ -400,7 +428,8 @@ impl Channel {
         if !answer.is_empty() {
             answer.extend(injected(io.module, UrcPlace::BeforeOk, name));
         }
-        answer.extend(code.bytes(io.module.settings.cmee, &io.module.profile));
+        let format = io.module.settings.format();
+        answer.extend(code.bytes(io.module.settings.cmee, &io.module.profile, format));
         let after = injected(io.module, UrcPlace::AfterAnswer, name);
         damage(io, Target::Answer, name, before.len(), answer.len());
         io.to_host.push(io.now, &[before, answer, after].concat());
@@ -409,15 +438,17 @@ impl Channel {
     fn prompt(&mut self, job: &mut Job, payload: Payload, io: &mut Io<'_>) {
         let mut before = std::mem::take(&mut job.answer);
         before.extend(injected(io.module, UrcPlace::BeforePrompt, &job.name));
+        let end = io.module.settings.format().end;
         let prompt = match io.module.settings.qicfg.get(Key::FormatCfg, 0) {
-            1 => FORMATTED_PROMPT,
-            _ => PROMPT,
+            1 => [&end[..], b">", &end].concat(),
+            _ => [&end[..], b"> "].concat(),
         };
         if !io.module.faults.lose_prompt.count() {
             damage(io, Target::Prompt, &job.name, before.len(), prompt.len());
-            io.to_host.push(io.now, &[&before, prompt].concat());
+            io.to_host.push(io.now, &[before, prompt].concat());
         }
-        damage_payload(io, payload.length.unwrap_or(LONGEST_PAYLOAD));
+        let longest = io.module.profile.longest_payload;
+        damage_payload(io, payload.length.unwrap_or(longest));
         // No host has seen the prompt before its last byte is sent.
         let sent = io.to_host.idle_at();
         self.scanned = 0;
@@ -458,7 +489,9 @@ impl Channel {
                 match self.take(io.from_host, 1).first() {
                     Some(&CTRL_Z) => ended = Some(Ended::Complete),
                     Some(&ESC) => ended = Some(Ended::Escaped),
-                    Some(&byte) if phase.data.len() < LONGEST_PAYLOAD => phase.data.push(byte),
+                    Some(&byte) if phase.data.len() < io.module.profile.longest_payload => {
+                        phase.data.push(byte)
+                    }
                     _ => {}
                 }
             }
@@ -473,7 +506,7 @@ impl Channel {
         };
         self.scanned = 0;
         let DataPhase { payload, data, .. } = phase;
-        if io.module.settings.payload_echo {
+        if echoes_payload(io.module) {
             io.to_host.push(io.now, &data);
         }
         let at = io.now + self.latency + io.module.faults.delay(Part::Payload, SEND);
@@ -484,7 +517,8 @@ impl Channel {
     fn send_payload(&mut self, payload: Payload, data: &[u8], ended: Ended, io: &mut Io<'_>) {
         let code = match (ended, io.module.profile.send_timeout) {
             (Ended::Complete, _) | (Ended::TimedOut, SendTimeout::SendPart) => {
-                io.module.send_payload(payload.id, payload.to, data)
+                let code = io.module.send_payload(payload.id, payload.to, data);
+                io.module.send_code(code)
             }
             (Ended::Escaped, _) => {
                 io.module.last_error = 571;
@@ -517,16 +551,29 @@ impl Channel {
             return;
         }
         let before = injected(io.module, UrcPlace::BeforeSendOk, SEND);
-        let answer = code.bytes(io.module.settings.cmee, &io.module.profile);
+        let format = io.module.settings.format();
+        let answer = code.bytes(io.module.settings.cmee, &io.module.profile, format);
         let after = injected(io.module, UrcPlace::AfterAnswer, SEND);
         damage(io, Target::Answer, SEND, before.len(), answer.len());
         io.to_host.push(io.now, &[before, answer, after].concat());
     }
 }
 
+/// What ends a command line: S3, or CR if that is no character.
+fn terminator(module: &Module) -> u8 {
+    module.settings.format().end[0]
+}
+
 /// Whether the bytes of a command line are echoed one by one.
 fn echoes_as_received(module: &Module) -> bool {
     module.settings.echo && module.profile.line_echo == LineEcho::AsReceived
+}
+
+fn echoes_payload(module: &Module) -> bool {
+    match module.profile.payload_echo_by_ate {
+        true => module.settings.echo,
+        false => module.settings.payload_echo,
+    }
 }
 
 /// The URCs injected at this place of this command; none if URCs go to another port.

@@ -49,6 +49,9 @@ impl Call {
     }
 
     fn basic(line: &mut &str) -> Result<Call> {
+        if line.starts_with(['S', 's']) {
+            return Call::register(line);
+        }
         let letters = if line.starts_with('&') { 2 } else { 1 };
         let name = line.get(..letters).ok_or(Malformed)?.to_ascii_uppercase();
         let rest = line.get(letters..).unwrap_or_default();
@@ -63,6 +66,30 @@ impl Call {
             name,
             form: Form::Execute,
             args,
+        })
+    }
+
+    /// An S register: `S3=13` or `S3?`.
+    fn register(line: &mut &str) -> Result<Call> {
+        let end = line[1..].find(|c: char| !c.is_ascii_digit());
+        let (name, rest) = line.split_at(end.map_or(line.len(), |end| end + 1));
+        let (form, rest, number) = if let Some(rest) = rest.strip_prefix('?') {
+            (Form::Read, rest, "")
+        } else if let Some(rest) = rest.strip_prefix('=') {
+            let end = rest.find(|c: char| !c.is_ascii_digit());
+            let (number, rest) = rest.split_at(end.unwrap_or(rest.len()));
+            (Form::Write, rest, number)
+        } else {
+            return Err(Malformed);
+        };
+        *line = rest;
+        Ok(Call {
+            name: name.to_ascii_uppercase(),
+            form,
+            args: match number {
+                "" => Vec::new(),
+                number => vec![Arg::Plain(number.to_owned())],
+            },
         })
     }
 
@@ -243,6 +270,21 @@ mod tests {
             .map(|c| c.name)
             .collect();
         assert_eq!(names, ["&F", "Z", "E", "+IPR", "&W"]);
+    }
+
+    #[test]
+    fn registers_on_a_line_with_others() {
+        let all = calls("S0=0S3?s12=050E1");
+        let names: Vec<(&str, Form)> = all.iter().map(|c| (c.name.as_str(), c.form)).collect();
+        let expected = [
+            ("S0", Form::Write),
+            ("S3", Form::Read),
+            ("S12", Form::Write),
+            ("E", Form::Execute),
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(all[2].number(0), Ok(50));
+        assert_eq!(Call::next(&mut "S3"), Some(Err(Malformed)));
     }
 
     #[test]

@@ -2,27 +2,86 @@
 
 use crate::profile::{CmeForm, Profile};
 
+/// How lines are written: `ATV`, `ATQ`, `ATS3`, `ATS4`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Format {
+    /// `ATV1`: result codes are words, and lines begin with CRLF.
+    pub(crate) verbose: bool,
+    /// `ATQ1`: no result codes.
+    pub(crate) quiet: bool,
+    /// What stands for CR and LF.
+    pub(crate) end: [u8; 2],
+}
+
+impl Default for Format {
+    fn default() -> Format {
+        Format {
+            verbose: true,
+            quiet: false,
+            end: *b"\r\n",
+        }
+    }
+}
+
+impl Format {
+    /// What comes before a line, or before the first of several.
+    pub(crate) fn head(&self) -> &[u8] {
+        if self.verbose { &self.end } else { &[] }
+    }
+
+    /// A line of its own: `\r\n<text>\r\n`.
+    pub(crate) fn line(&self, text: &str) -> Vec<u8> {
+        [self.head(), text.as_bytes(), &self.end].concat()
+    }
+
+    /// A result code, or its number after `ATV0`.
+    fn result(&self, text: &str, number: u8) -> Vec<u8> {
+        match (self.quiet, self.verbose) {
+            (true, _) => Vec::new(),
+            (false, true) => self.line(text),
+            (false, false) => [number.to_string().as_bytes(), &self.end[..1]].concat(),
+        }
+    }
+}
+
 /// Information responses of one command.
 #[derive(Debug, Default)]
-pub(crate) struct Reply(Vec<u8>);
+pub(crate) struct Reply {
+    bytes: Vec<u8>,
+    format: Format,
+}
 
 impl Reply {
+    pub(crate) fn new(format: Format) -> Reply {
+        Reply {
+            bytes: Vec::new(),
+            format,
+        }
+    }
+
     /// Adds a row.
     pub(crate) fn row(&mut self, text: impl AsRef<[u8]>) {
-        if self.0.is_empty() {
-            self.0.extend(b"\r\n");
+        if self.bytes.is_empty() {
+            self.bytes.extend(self.format.head());
         }
-        self.0.extend(text.as_ref());
-        self.0.extend(b"\r\n");
+        self.bytes.extend(text.as_ref());
+        self.bytes.extend(self.format.end);
+    }
+
+    /// Adds a row that begins with a line end of its own, as some chips print lists.
+    pub(crate) fn separate_row(&mut self, text: impl AsRef<[u8]>) {
+        self.bytes.extend(self.format.head());
+        self.bytes.extend(text.as_ref());
+        self.bytes.extend(self.format.end);
     }
 
     /// Adds bytes as they are.
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
-        self.0.extend(bytes);
+        self.bytes.extend(bytes);
     }
 
     pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.0
+        self.bytes
     }
 }
 
@@ -39,27 +98,30 @@ pub(crate) enum Final {
     SendInfo(u8, bool, usize),
     /// `OK` and then `SEND OK`.
     OkSendOk,
-}
-
-/// `\r\n<text>\r\n`
-pub(crate) fn framed(text: &str) -> Vec<u8> {
-    [b"\r\n", text.as_bytes(), b"\r\n"].concat()
+    /// `OK` and then `CLOSE OK`.
+    OkCloseOk,
 }
 
 impl Final {
+    /// `CONNECT`, which ends a command only for the host.
+    pub(crate) fn connect(format: Format) -> Vec<u8> {
+        format.result("CONNECT", 1)
+    }
+
     /// The bytes, given the setting of `AT+CMEE`.
-    pub(crate) fn bytes(self, cmee: u8, profile: &Profile) -> Vec<u8> {
+    pub(crate) fn bytes(self, cmee: u8, profile: &Profile, format: Format) -> Vec<u8> {
         match self {
-            Final::Ok => framed("OK"),
-            Final::Error => framed("ERROR"),
-            Final::SendOk => framed("SEND OK"),
-            Final::SendFail => framed("SEND FAIL"),
+            Final::Ok => format.result("OK", 0),
+            Final::Error => format.result("ERROR", 4),
+            Final::SendOk => format.line("SEND OK"),
+            Final::SendFail => format.line("SEND FAIL"),
             Final::SendInfo(id, full, free) => {
                 let row = format!("+QISEND: {id},{},{free}", u8::from(full));
-                [framed(&row), framed("OK")].concat()
+                [format.line(&row), format.result("OK", 0)].concat()
             }
-            Final::NoCarrier => framed("NO CARRIER"),
-            Final::OkSendOk => [framed("OK"), framed("SEND OK")].concat(),
+            Final::NoCarrier => format.result("NO CARRIER", 3),
+            Final::OkSendOk => [format.result("OK", 0), format.line("SEND OK")].concat(),
+            Final::OkCloseOk => [format.result("OK", 0), format.line("CLOSE OK")].concat(),
             Final::Cme(number) => {
                 let blank = if profile.cme_blank { " " } else { "" };
                 let cmee = match profile.cme_form {
@@ -68,9 +130,10 @@ impl Final {
                     CmeForm::Text => 2,
                 };
                 match (cmee, cme_text(number)) {
-                    (0, _) => framed("ERROR"),
-                    (2, Some(text)) => framed(&format!("+CME ERROR:{blank}{text}")),
-                    _ => framed(&format!("+CME ERROR:{blank}{number}")),
+                    _ if format.quiet => Vec::new(),
+                    (0, _) => format.result("ERROR", 4),
+                    (2, Some(text)) => format.line(&format!("+CME ERROR:{blank}{text}")),
+                    _ => format.line(&format!("+CME ERROR:{blank}{number}")),
                 }
             }
         }
@@ -142,9 +205,27 @@ mod tests {
     }
 
     #[test]
+    fn short_result_codes() {
+        let mut format = Format {
+            verbose: false,
+            ..Format::default()
+        };
+        let profile = Profile::ec25();
+        assert_eq!(Final::Ok.bytes(1, &profile, format), b"0\r");
+        assert_eq!(Final::Error.bytes(1, &profile, format), b"4\r");
+        let mut reply = Reply::new(format);
+        reply.row("a");
+        assert_eq!(reply.into_bytes(), b"a\r\n");
+        format.quiet = true;
+        assert_eq!(Final::Ok.bytes(1, &profile, format), b"");
+    }
+
+    #[test]
     fn cme_errors_in_all_forms() {
         let mut profile = Profile::ec25();
-        let text = |cmee, profile: &Profile| String::from_utf8(Final::Cme(10).bytes(cmee, profile));
+        let text = |cmee, profile: &Profile| {
+            String::from_utf8(Final::Cme(10).bytes(cmee, profile, Format::default()))
+        };
         assert_eq!(text(0, &profile).as_deref(), Ok("\r\nERROR\r\n"));
         assert_eq!(text(1, &profile).as_deref(), Ok("\r\n+CME ERROR: 10\r\n"));
         assert_eq!(

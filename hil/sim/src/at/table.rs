@@ -3,6 +3,7 @@
 use super::parse::{Call, Form, Malformed};
 use super::reply::{Final, Reply};
 use crate::module::{Module, Wait};
+use crate::profile::{CommandSet, Profile};
 
 /// What a handler says about the command it was given.
 #[derive(Debug)]
@@ -36,6 +37,17 @@ pub(crate) struct Payload {
 
 pub(crate) type Handler = fn(&mut Module, &Call, &mut Reply) -> Result<Outcome, Malformed>;
 
+/// How much of a command there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Coverage {
+    /// It does what it says.
+    Implemented,
+    /// It answers as a module does, and its settings can be read back, but it changes nothing else.
+    Accepted,
+    /// Modules have it, this one does not: it is answered like a command that nobody knows.
+    Missing,
+}
+
 /// A command and its forms.
 pub(crate) struct Command {
     pub(crate) name: &'static str,
@@ -45,6 +57,11 @@ pub(crate) struct Command {
     write: Option<Handler>,
     /// Malformed parameters are a TCP/IP error (552).
     tcpip: bool,
+    /// The modules that have it; all if empty.
+    sets: &'static [CommandSet],
+    pub(crate) coverage: Coverage,
+    /// What follows the name in a command that a registered module with context 1 active answers.
+    samples: &'static [&'static str],
 }
 
 impl Command {
@@ -56,7 +73,69 @@ impl Command {
             read: None,
             write: None,
             tcpip: false,
+            sets: &[],
+            coverage: Coverage::Implemented,
+            samples: &[],
         }
+    }
+
+    /// A command that modules have and this one does not.
+    pub(crate) const fn missing(name: &'static str) -> Command {
+        Command {
+            coverage: Coverage::Missing,
+            ..Command::new(name)
+        }
+    }
+
+    /// Only these modules have it.
+    pub(crate) const fn on(self, sets: &'static [CommandSet]) -> Command {
+        Command { sets, ..self }
+    }
+
+    /// It changes nothing but itself.
+    pub(crate) const fn accepted(self) -> Command {
+        Command {
+            coverage: Coverage::Accepted,
+            ..self
+        }
+    }
+
+    /// Examples of what may follow the name, for forms with parameters.
+    pub(crate) const fn samples(self, samples: &'static [&'static str]) -> Command {
+        Command { samples, ..self }
+    }
+
+    pub(crate) fn exists(&self, profile: &Profile) -> bool {
+        self.coverage != Coverage::Missing && self.belongs(profile)
+    }
+
+    /// Whether modules like this one have it.
+    pub(crate) fn belongs(&self, profile: &Profile) -> bool {
+        self.sets.is_empty() || self.sets.contains(&profile.commands)
+    }
+
+    /// An example of every form.
+    pub(crate) fn examples(&self) -> Vec<String> {
+        let name = self.name;
+        let mut lines = Vec::new();
+        let extended = name.starts_with('+');
+        if self.execute.is_some() {
+            lines.push(format!("AT{name}"));
+        }
+        if extended && self.coverage != Coverage::Missing {
+            lines.push(format!("AT{name}=?"));
+        }
+        if self.read.is_some() {
+            lines.push(format!("AT{name}?"));
+        }
+        lines.extend(self.samples.iter().map(|rest| format!("AT{name}{rest}")));
+        lines
+    }
+
+    /// Whether the forms with parameters have an example.
+    #[cfg(test)]
+    pub(crate) fn has_samples(&self) -> bool {
+        self.write.is_none() || !self.samples.is_empty()
     }
 
     pub(crate) const fn execute(self, handler: Handler) -> Command {
@@ -95,11 +174,6 @@ impl Command {
         }
     }
 
-    /// A command whose execute and write forms are accepted without effect.
-    pub(crate) const fn accepted(name: &'static str) -> Command {
-        Command::new(name).execute(accept).write(accept)
-    }
-
     pub(crate) fn run(&self, module: &mut Module, call: &Call, reply: &mut Reply) -> Outcome {
         let handler = match call.form {
             Form::Execute => self.execute,
@@ -119,8 +193,4 @@ impl Command {
             Err(Malformed) => Outcome::ERROR,
         }
     }
-}
-
-fn accept(_: &mut Module, _: &Call, _: &mut Reply) -> Result<Outcome, Malformed> {
-    Ok(Outcome::OK)
 }

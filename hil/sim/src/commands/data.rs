@@ -3,34 +3,63 @@
 use std::net::SocketAddr;
 
 use super::tcpip::connect_id;
-use crate::at::channel::LONGEST_PAYLOAD;
 use crate::at::parse::{Call, Malformed};
 use crate::at::reply::{Final, Reply};
 use crate::at::table::{Command, Outcome, Payload};
 use crate::commands::qicfg::Key;
 use crate::module::{Module, bytes_of, from_text};
-use crate::profile::{QirdTail, SendTimeout};
+use crate::profile::{CommandSet, QirdTail, SendTimeout};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::new("+QISEND").tcpip().write(send),
-    Command::new("+QISENDEX").tcpip().write(send_hex),
-    Command::new("+QIRD").tcpip().write(read),
-    Command::new("+QISDE").write(payload_echo),
-    Command::new("+QISWTMD").tcpip().write(switch_mode),
-    Command::new("O").execute(back_to_data),
+    Command::new("+QISEND")
+        .tcpip()
+        .write(send)
+        .samples(&["=0,4", "=0", "=0,0"]),
+    Command::new("+QISENDEX")
+        .tcpip()
+        .write(send_hex)
+        .on(PIPES)
+        .samples(&["=0,\"3132\""]),
+    Command::new("+QISENDEX")
+        .tcpip()
+        .write(send_counted_hex)
+        .on(&[CommandSet::Bc])
+        .samples(&["=0,2,\"3132\""]),
+    Command::new("+QIRD").tcpip().write(read).samples(&["=0,0"]),
+    Command::new("+QISDE")
+        .test(payload_echo_test)
+        .read(payload_echo_read)
+        .write(payload_echo)
+        .on(PIPES)
+        .samples(&["=0"]),
+    Command::new("+QISWTMD")
+        .tcpip()
+        .write(switch_mode)
+        .on(PIPES)
+        .samples(&["=0,1", "=0,0"]),
+    Command::new("O").execute(back_to_data).on(PIPES),
 ];
 
 type Result = std::result::Result<Outcome, Malformed>;
 
+/// Modules with transparent mode.
+const PIPES: &[CommandSet] = &[
+    CommandSet::Ec2x,
+    CommandSet::Bg9x,
+    CommandSet::Ec200u,
+    CommandSet::Ec200x,
+];
+
 /// The most bytes of one `AT+QISENDEX`.
 const LONGEST_HEX: usize = 512;
-/// The most bytes of one `AT+QIRD`.
-const LONGEST_READ: u32 = 1500;
 
 /// `AT+QISEND=<id>[,<n>[,"<ip>",<port>]]`, or `=<id>,0` for the counters.
 fn send(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     call.at_most(4)?;
     let id = connect_id(module, call, 0)?;
+    if module.profile.inline_send && call.len() >= 3 {
+        return send_inline(module, call, id);
+    }
     let to = match call.len() {
         4 => {
             let ip = call.quoted(2)?.parse().map_err(|_| Malformed)?;
@@ -40,7 +69,7 @@ fn send(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
         _ => None,
     };
     let length = match call.has(1) {
-        true => Some(call.ranged(1, 0..=LONGEST_PAYLOAD as u32)? as usize),
+        true => Some(call.ranged(1, 0..=module.profile.longest_payload as u32)? as usize),
         false => None,
     };
     if length == Some(0) && to.is_none() {
@@ -71,6 +100,43 @@ fn send(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     }))
 }
 
+/// `AT+QISEND=<id>,<n>,"<data>"[,<release>]`: the text within the command, in hexadecimal digits if
+/// `dataformat` says so.
+fn send_inline(module: &mut Module, call: &Call, id: u8) -> Result {
+    let longest = module.profile.longest_payload as u32;
+    let length = call.ranged(1, 1..=longest)? as usize;
+    let text = call.quoted(2)?.as_bytes();
+    call.ranged_or(3, 0..=2, 0)?;
+    let data = match module.settings.qicfg.get(Key::DataFormat, 0) {
+        1 => bytes_of(text).ok_or(Malformed)?,
+        _ => text.to_vec(),
+    };
+    if data.len() != length {
+        return Err(Malformed);
+    }
+    if let Err(error) = module.may_send(id, None) {
+        return Ok(module.tcpip_error(error));
+    }
+    let code = module.send(id, None, &data);
+    Ok(Outcome::Done(module.send_code(code)))
+}
+
+/// `AT+QISENDEX=<id>,<n>,"<hex>"`
+fn send_counted_hex(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
+    call.at_most(3)?;
+    let id = connect_id(module, call, 0)?;
+    let length = call.ranged(1, 1..=LONGEST_HEX as u32)? as usize;
+    let data = bytes_of(call.quoted(2)?.as_bytes()).ok_or(Malformed)?;
+    if data.len() != length {
+        return Err(Malformed);
+    }
+    if let Err(error) = module.may_send(id, None) {
+        return Ok(module.tcpip_error(error));
+    }
+    let code = module.send(id, None, &data);
+    Ok(Outcome::Done(module.send_code(code)))
+}
+
 /// `AT+QISENDEX=<id>,"<hex>"`: payload without a prompt.
 fn send_hex(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     call.at_most(2)?;
@@ -89,7 +155,11 @@ fn send_hex(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
 fn read(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     call.at_most(2)?;
     let id = connect_id(module, call, 0)?;
-    let length = call.ranged_or(1, 0..=LONGEST_READ, LONGEST_READ)? as usize;
+    let most = module.profile.longest_read;
+    let length = match module.profile.read_needs_length {
+        true => call.ranged(1, 0..=most)?,
+        false => call.ranged_or(1, 0..=most, most)?,
+    } as usize;
     let Some((read, unread)) = module.unread(id) else {
         return Ok(module.tcpip_error(572));
     };
@@ -113,10 +183,17 @@ fn read(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     }
     let between = module.between();
     let from = from_text(received.from);
-    reply.raw(format!("\r\n+QIRD: {}{from}{between}", data.len()).as_bytes());
+    let format = module.settings.format();
+    reply.raw(format.head());
+    reply.raw(format!("+QIRD: {}{from}", data.len()).as_bytes());
+    if module.settings.qicfg.get(Key::ShowLength, 0) == 1 {
+        let left = module.unread(id).map_or(0, |(_, unread)| unread);
+        reply.raw(format!(",{left}").as_bytes());
+    }
+    reply.raw(&between);
     reply.raw(&module.shown(&data));
     if module.profile.qird_tail == QirdTail::BlankLine {
-        reply.raw(b"\r\n");
+        reply.raw(&format.end);
     }
     Ok(Outcome::OK)
 }
@@ -136,6 +213,19 @@ fn back_to_data(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
         Some(id) => Outcome::Connect(id),
         None => Outcome::Done(Final::NoCarrier),
     })
+}
+
+fn payload_echo_test(_: &mut Module, _: &Call, reply: &mut Reply) -> Result {
+    reply.row("+QISDE: (0,1)");
+    Ok(Outcome::OK)
+}
+
+fn payload_echo_read(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
+    reply.row(format!(
+        "+QISDE: {}",
+        u8::from(module.settings.payload_echo)
+    ));
+    Ok(Outcome::OK)
 }
 
 /// Whether payload is sent back to the host.

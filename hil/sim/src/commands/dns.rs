@@ -7,10 +7,22 @@ use crate::dns::Asker;
 use crate::module::Module;
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::new("+QIDNSCFG").tcpip().write(servers),
-    Command::new("+QIDNSGIP").tcpip().write(look_up),
-    Command::new("+QPING").tcpip().write(ping),
-    Command::new("+QNTP").tcpip().write(time),
+    Command::new("+QIDNSCFG")
+        .tcpip()
+        .write(servers)
+        .samples(&["=1", "=1,\"192.0.2.53\",\"192.0.2.54\""]),
+    Command::new("+QIDNSGIP")
+        .tcpip()
+        .write(look_up)
+        .samples(&["=1,\"server.example\""]),
+    Command::new("+QPING")
+        .tcpip()
+        .write(ping)
+        .samples(&["=1,\"192.0.2.7\"", "=1,\"192.0.2.7\",1,1"]),
+    Command::new("+QNTP")
+        .tcpip()
+        .write(time)
+        .samples(&["=1,\"192.0.2.7\"", "=1,\"192.0.2.7\",123,0,1,5"]),
 ];
 
 type Result = std::result::Result<Outcome, Malformed>;
@@ -20,7 +32,7 @@ const LONGEST_NAME: usize = 253;
 
 fn servers(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     call.at_most(3)?;
-    let id = call.ranged(0, 1..=u32::from(module.profile.contexts))? as u8;
+    let id = call.ranged(0, module.profile.context_range())? as u8;
     if call.has(1) {
         let given = [call.quoted(1)?, call.quoted_or_empty(2)?];
         if given
@@ -48,7 +60,7 @@ fn servers(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
 
 fn look_up(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     call.at_most(2)?;
-    let context = call.ranged(0, 1..=u32::from(module.profile.contexts))? as u8;
+    let context = call.ranged(0, module.profile.context_range())? as u8;
     let name = call.quoted(1)?;
     if name.is_empty() || name.len() > LONGEST_NAME {
         return Err(Malformed);
@@ -71,7 +83,7 @@ fn context_and_host<'a>(
     module: &Module,
     call: &'a Call,
 ) -> std::result::Result<(u8, &'a str), Malformed> {
-    let context = call.ranged(0, 1..=u32::from(module.profile.contexts))? as u8;
+    let context = call.ranged(0, module.profile.context_range())? as u8;
     let host = call.quoted(1)?;
     if host.is_empty() || host.len() > LONGEST_NAME {
         return Err(Malformed);
@@ -93,8 +105,8 @@ fn time(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     call.at_most(6)?;
     let (context, host) = context_and_host(module, call)?;
     let port = call.ranged_or(2, 1..=65_535, 123)? as u16;
-    call.ranged_or(3, 0..=1, 1)?;
+    let sets_clock = call.ranged_or(3, 0..=1, 1)? == 1;
     let retries = call.ranged_or(4, 1..=10, 3)?;
     let interval = u64::from(call.ranged_or(5, 5..=60, 15)?) * 1_000_000;
-    Ok(module.start_ntp(context, host, port, retries, interval))
+    Ok(module.start_ntp(context, host, port, sets_clock, retries, interval))
 }

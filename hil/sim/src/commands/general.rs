@@ -1,13 +1,12 @@
-//! General commands: identity, echo, error reporting, power, where URCs go.
+//! General commands: identity, error reporting, where URCs go.
 
 use crate::at::parse::{Call, Malformed};
 use crate::at::reply::{Final, Reply, tcpip_text};
 use crate::at::table::{Command, Outcome};
-use crate::module::{Module, Wait};
+use crate::module::Module;
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::new("E").execute(echo),
-    Command::new("I").execute(identify),
+    Command::new("I").execute(identify).samples(&["0"]),
     Command::new("+GMI").execute(manufacturer),
     Command::new("+CGMI").execute(manufacturer),
     Command::new("+GMM").execute(model),
@@ -15,40 +14,39 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new("+GMR").execute(revision),
     Command::new("+CGMR").execute(revision),
     Command::new("+QGMR").execute(full_revision),
-    Command::new("+GSN").execute(imei),
-    Command::new("+CGSN").execute(imei),
-    Command::new("+CMEE").read(cmee_read).write(cmee),
-    Command::new("+CFUN").read(cfun_read).write(cfun),
-    Command::new("+QPOWD").execute(power_down).write(power_down),
-    Command::new("+QURCCFG").test(urc_port_test).write(urc_port),
-    Command::new("+QCFG").write(qcfg),
+    Command::new("+GSN")
+        .execute(imei)
+        .write(serial_number)
+        .samples(&["=0", "=1"]),
+    Command::new("+CGSN")
+        .execute(imei)
+        .write(serial_number)
+        .samples(&["=0", "=1"]),
+    Command::new("+CMEE")
+        .test(cmee_test)
+        .read(cmee_read)
+        .write(cmee)
+        .samples(&["=1"]),
+    Command::new("+QURCCFG")
+        .test(urc_port_test)
+        .write(urc_port)
+        .samples(&["=\"urcport\"", "=\"urcport\",\"uart1\""]),
+    Command::new("+CSCS")
+        .test(characters_test)
+        .read(characters_read)
+        .write(characters)
+        .samples(&["=\"GSM\""])
+        .accepted(),
     Command::new("+QIGETERROR").execute(last_error),
-    Command::new("+IPR").read(rate),
-    Command::new("V").execute(verbose),
-    Command::new("&F").execute(defaults),
-    Command::new("Z").execute(defaults),
-    Command::new("&W").execute(save),
-    Command::accepted("&C"),
-    Command::accepted("&D"),
-    Command::accepted("H"),
-    Command::accepted("+IFC"),
-    Command::accepted("+CTZR"),
-    Command::accepted("+CTZU"),
-    Command::accepted("+QSCLK"),
+    Command::new("+QSSLSTATE").execute(no_sockets).accepted(),
+    Command::new("+QGPSLOC")
+        .execute(no_position)
+        .write(no_position)
+        .samples(&["=2"])
+        .accepted(),
 ];
 
 type Result = std::result::Result<Outcome, Malformed>;
-
-fn echo(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
-    module.settings.echo = call.ranged_or(0, 0..=1, 0)? == 1;
-    Ok(Outcome::OK)
-}
-
-fn verbose(_: &mut Module, call: &Call, _: &mut Reply) -> Result {
-    // Only the verbose form of answers exists here.
-    call.ranged(0, 1..=1)?;
-    Ok(Outcome::OK)
-}
 
 fn identify(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
     reply.row(&module.profile.manufacturer);
@@ -96,34 +94,6 @@ fn cmee(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     Ok(Outcome::OK)
 }
 
-fn cfun_read(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
-    reply.row(format!("+CFUN: {}", module.functionality));
-    Ok(Outcome::OK)
-}
-
-fn cfun(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
-    call.at_most(2)?;
-    let level = match call.number(0)? {
-        level @ (0 | 1 | 4) => level as u8,
-        _ => return Err(Malformed),
-    };
-    if call.ranged_or(1, 0..=1, 0)? == 1 {
-        if module.profile.powered_down_urc {
-            module.urc("POWERED DOWN");
-        }
-        module.restart_soon();
-        return Ok(Outcome::OK);
-    }
-    let at = module.now + module.profile.cfun_us;
-    Ok(Outcome::Wait(Wait::Functionality { level, at }))
-}
-
-fn power_down(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
-    call.ranged_or(0, 0..=1, 1)?;
-    module.turn_off_soon();
-    Ok(Outcome::OK)
-}
-
 fn urc_port_test(_: &mut Module, _: &Call, reply: &mut Reply) -> Result {
     reply.row("+QURCCFG: \"urcport\",(\"usbat\",\"usbmodem\",\"uart1\",\"uart2\",\"all\")");
     Ok(Outcome::OK)
@@ -150,14 +120,6 @@ fn urc_port(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     Ok(Outcome::OK)
 }
 
-/// Writing is accepted for the names that drivers write; nothing can be read.
-fn qcfg(_: &mut Module, call: &Call, _: &mut Reply) -> Result {
-    match call.quoted(0)? {
-        "nwscanmode" | "nwscanseq" | "iotopmode" | "band" if call.has(1) => Ok(Outcome::OK),
-        _ => Err(Malformed),
-    }
-}
-
 fn last_error(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
     let number = module.last_error;
     let text = tcpip_text(number).unwrap_or("unknown error");
@@ -165,20 +127,54 @@ fn last_error(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
     Ok(Outcome::OK)
 }
 
-fn rate(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
-    reply.row(format!("+IPR: {}", module.baud));
+/// `=0` asks for the serial number, `=1` for the IMEI.
+fn serial_number(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
+    call.at_most(1)?;
+    let number = match call.ranged(0, 0..=1)? {
+        0 => &module.profile.serial_number,
+        _ => &module.profile.imei,
+    };
+    if number.is_empty() {
+        return Ok(Outcome::Done(Final::Cme(23)));
+    }
+    reply.row(format!("{}: {number}", call.name));
     Ok(Outcome::OK)
 }
 
-fn defaults(module: &mut Module, _: &Call, _: &mut Reply) -> Result {
-    module.settings.echo = true;
-    module.settings.cmee = module.profile.cmee;
-    module.settings.registration_urc = [0; 3];
+fn cmee_test(_: &mut Module, _: &Call, reply: &mut Reply) -> Result {
+    reply.row("+CMEE: (0-2)");
     Ok(Outcome::OK)
 }
 
-fn save(module: &mut Module, _: &Call, _: &mut Reply) -> Result {
-    module.saved.echo = module.settings.echo;
-    module.saved.registration_urc = module.settings.registration_urc;
+/// The character sets of texts; there are no texts here that one would show in.
+const CHARACTERS: [&str; 3] = ["GSM", "IRA", "UCS2"];
+
+fn characters_test(_: &mut Module, _: &Call, reply: &mut Reply) -> Result {
+    reply.row(format!("+CSCS: (\"{}\")", CHARACTERS.join("\",\"")));
     Ok(Outcome::OK)
+}
+
+fn characters_read(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
+    reply.row(format!("+CSCS: \"{}\"", module.settings.characters));
+    Ok(Outcome::OK)
+}
+
+fn characters(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
+    call.at_most(1)?;
+    let wanted = call.quoted(0)?;
+    let known = CHARACTERS.iter().find(|one| **one == wanted);
+    module.settings.characters = known.ok_or(Malformed)?;
+    Ok(Outcome::OK)
+}
+
+/// There never is a TLS socket.
+fn no_sockets(_: &mut Module, _: &Call, _: &mut Reply) -> Result {
+    Ok(Outcome::OK)
+}
+
+/// There never is a position: CME error 516, not fixed yet.
+fn no_position(_: &mut Module, call: &Call, _: &mut Reply) -> Result {
+    call.at_most(1)?;
+    call.ranged_or(0, 0..=2, 0)?;
+    Ok(Outcome::Done(Final::Cme(516)))
 }

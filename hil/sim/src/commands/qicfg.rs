@@ -9,7 +9,11 @@ use crate::at::table::{Command, Outcome};
 use crate::module::Module;
 use crate::profile::Profile;
 
-pub(super) const COMMANDS: &[Command] = &[Command::new("+QICFG").tcpip().test(test).write(write)];
+pub(super) const COMMANDS: &[Command] = &[Command::new("+QICFG")
+    .tcpip()
+    .test(test)
+    .write(write)
+    .samples(&["=\"dataformat\"", "=\"dataformat\",0,0"])];
 
 type Result = std::result::Result<Outcome, Malformed>;
 
@@ -37,10 +41,11 @@ pub(crate) enum Key {
     FormatCfg,
     TwRecycle,
     SendBuffer,
+    ShowLength,
 }
 
 /// How many options there are.
-const KEYS: usize = Key::SendBuffer as usize + 1;
+const KEYS: usize = Key::ShowLength as usize + 1;
 
 /// A value of an option: its range as printed, its bounds, and what it is at first.
 struct Field(&'static str, u32, u32, u32);
@@ -203,6 +208,9 @@ const EC200X: &[Item] = &[
     ),
 ];
 
+/// From the firmware of a BC25.
+const BC: &[Item] = &[DATA_FORMAT, item(Key::ShowLength, "showlength", &[BIT])];
+
 /// Which options a family has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OptionSet {
@@ -214,6 +222,8 @@ pub enum OptionSet {
     Ec200u,
     /// EC200A, EC200N, EC800, EG915N and their like.
     Ec200x,
+    /// BC25, BC660K and their like.
+    Bc,
 }
 
 impl OptionSet {
@@ -223,13 +233,14 @@ impl OptionSet {
             OptionSet::Bg9x => BG9X,
             OptionSet::Ec200u => EC200U,
             OptionSet::Ec200x => EC200X,
+            OptionSet::Bc => BC,
         }
     }
 
     /// The unit of the idle time of `tcp/keepalive`, in µs.
     pub(crate) fn idle_unit(self) -> u64 {
         match self {
-            OptionSet::Ec2x | OptionSet::Bg9x => 60_000_000,
+            OptionSet::Ec2x | OptionSet::Bg9x | OptionSet::Bc => 60_000_000,
             OptionSet::Ec200u | OptionSet::Ec200x => 1_000_000,
         }
     }
@@ -237,7 +248,7 @@ impl OptionSet {
     /// The unit of the time of `tcp/retranscfg`, in µs.
     fn retransmission_unit(self) -> u64 {
         match self {
-            OptionSet::Ec2x | OptionSet::Bg9x => 100_000,
+            OptionSet::Ec2x | OptionSet::Bg9x | OptionSet::Bc => 100_000,
             OptionSet::Ec200u => 1_000_000,
             OptionSet::Ec200x => 1_000,
         }
@@ -346,6 +357,7 @@ mod tests {
             OptionSet::Bg9x,
             OptionSet::Ec200u,
             OptionSet::Ec200x,
+            OptionSet::Bc,
         ] {
             let mut keys: Vec<Key> = set.items().iter().map(|item| item.key).collect();
             let all = keys.len();

@@ -1,22 +1,32 @@
-//! Network registration and signal.
+//! Network registration.
 
 use crate::at::parse::{Call, Malformed};
-use crate::at::reply::Reply;
+use crate::at::reply::{Final, Reply};
 use crate::at::table::{Command, Outcome};
-use crate::module::Module;
+use crate::module::{Module, Wait};
+use crate::profile::CommandSet;
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::new("+CREG")
+        .test(registration_test)
         .read(registration_read)
-        .write(registration),
+        .write(registration)
+        .samples(&["=0", "=1", "=2"]),
     Command::new("+CGREG")
+        .test(registration_test)
         .read(registration_read)
-        .write(registration),
+        .write(registration)
+        .samples(&["=0", "=1", "=2"]),
     Command::new("+CEREG")
+        .test(registration_test)
         .read(registration_read)
-        .write(registration),
-    Command::new("+COPS").read(operator_read).write(operator),
-    Command::new("+CSQ").execute(signal),
+        .write(registration)
+        .samples(&["=0", "=1", "=2"]),
+    Command::new("+COPS")
+        .test(operators)
+        .read(operator_read)
+        .write(operator)
+        .samples(&["=0", "=3,2"]),
 ];
 
 type Result = std::result::Result<Outcome, Malformed>;
@@ -37,9 +47,51 @@ fn registration_read(module: &mut Module, call: &Call, reply: &mut Reply) -> Res
     Ok(Outcome::OK)
 }
 
-fn registration(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
-    module.settings.registration_urc[domain(call)] = call.ranged(0, 0..=2)? as u8;
+/// With 4 the power saving timers are told, too.
+fn most(module: &Module, call: &Call) -> u32 {
+    let timers = matches!(module.profile.commands, CommandSet::Bg9x | CommandSet::Bc);
+    if timers && call.name == "+CEREG" {
+        4
+    } else {
+        2
+    }
+}
+
+fn registration_test(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
+    let levels = match most(module, call) {
+        4 => "0,1,2,4",
+        _ => "0-2",
+    };
+    reply.row(format!("{}: ({levels})", call.name));
     Ok(Outcome::OK)
+}
+
+fn registration(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
+    call.at_most(1)?;
+    let n = call.ranged(0, 0..=most(module, call))?;
+    if n == 3 {
+        return Err(Malformed);
+    }
+    module.settings.registration_urc[domain(call)] = n as u8;
+    Ok(Outcome::OK)
+}
+
+/// The networks that a search finds; it blocks the port.
+fn operators(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
+    if module.functionality != 1 {
+        return Ok(Outcome::Done(Final::Cme(3)));
+    }
+    let one = &module.cellular;
+    let state = match module.registration(2).max(module.registration(0)) {
+        3 => 3,
+        _ if module.in_service() => 2,
+        _ => 1,
+    };
+    let (name, number, technology) = (&one.operator_name, &one.operator, one.technology);
+    let found = format!("({state},\"{name}\",\"{name}\",\"{number}\",{technology}),");
+    reply.row(format!("+COPS: {found},(0,1,2,3,4),(0,1,2)"));
+    let at = module.now + module.profile.scan_us;
+    Ok(Outcome::Wait(Wait::Until(at)))
 }
 
 fn operator_read(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
@@ -58,22 +110,27 @@ fn operator_read(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
     Ok(Outcome::OK)
 }
 
-/// Automatic selection, or `=3,<format>`, which only sets the format.
+/// Automatic selection, `=2` to leave the network, or `=3,<format>`, which only sets the format.
 fn operator(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     match call.number(0)? {
-        0 => {}
+        0 => module.select_network(true),
+        1 | 4 => {
+            let format = call.ranged(1, 0..=2)?;
+            let wanted = call.quoted(2)?;
+            let one = &module.cellular;
+            let here = match format {
+                2 => wanted == one.operator,
+                _ => wanted == one.operator_name,
+            };
+            if !here {
+                return Ok(Outcome::Done(Final::Cme(30)));
+            }
+            module.settings.operator_format = format as u8;
+            module.select_network(true);
+        }
+        2 => module.select_network(false),
         3 => module.settings.operator_format = call.ranged(1, 0..=2)? as u8,
         _ => return Err(Malformed),
     }
-    Ok(Outcome::OK)
-}
-
-fn signal(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
-    let (rssi, ber) = if module.in_service() {
-        (module.cellular.rssi, module.cellular.ber)
-    } else {
-        (99, 99)
-    };
-    reply.row(format!("+CSQ: {rssi},{ber}"));
     Ok(Outcome::OK)
 }

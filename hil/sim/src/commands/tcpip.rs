@@ -6,16 +6,28 @@ use crate::at::table::{Command, Outcome};
 use crate::commands::qicfg::Key;
 use crate::module::{Module, OpenRequest, Row, Service, Wait};
 use crate::profile::CloseOpening;
+use crate::profile::CommandSet::{Ec2x, Ec200u, Ec200x};
 
 pub(super) const COMMANDS: &[Command] = &[
-    Command::new("+QIOPEN").tcpip().write(open),
-    Command::new("+QICLOSE").tcpip().write(close),
+    Command::new("+QIOPEN").tcpip().write(open).samples(&[
+        "=1,1,\"TCP\",\"192.0.2.7\",7",
+        "=1,2,\"UDP\",\"192.0.2.7\",7,0,1",
+    ]),
+    Command::new("+QICLOSE")
+        .tcpip()
+        .write(close)
+        .samples(&["=0", "=0,0"]),
     Command::new("+QISTATE")
         .tcpip()
         .execute(list)
         .read(list)
-        .write(list_some),
-    Command::new("+QIACCEPT").tcpip().write(accept),
+        .write(list_some)
+        .samples(&["=0,1", "=1,0"]),
+    Command::new("+QIACCEPT")
+        .tcpip()
+        .write(accept)
+        .on(&[Ec2x, Ec200u, Ec200x])
+        .samples(&["=0,1"]),
 ];
 
 type Result = std::result::Result<Outcome, Malformed>;
@@ -38,17 +50,23 @@ pub(super) fn connect_id(
 /// [,<seconds>]]]]`
 fn open(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     call.at_most(if module.profile.open_extras { 9 } else { 7 })?;
-    let context = call.ranged(0, 1..=u32::from(module.profile.contexts))? as u8;
+    let context = call.ranged(0, module.profile.context_range())? as u8;
     let id = connect_id(module, call, 1)?;
     let host = call.quoted(3)?;
-    let Some(service) = Service::named(call.quoted(2)?) else {
+    let service = Service::named(call.quoted(2)?);
+    let offered = |one: &Service| module.profile.servers || !one.is_server();
+    let Some(service) = service.filter(offered) else {
         return Ok(module.tcpip_error(555));
     };
     // A server has no remote port, and needs a local one.
     let (first, first_local) = if service.is_server() { (0, 1) } else { (1, 0) };
     let port = call.ranged(4, first..=65_535)? as u16;
     let local_port = call.ranged_or(5, first_local..=65_535, 0)? as u16;
-    let access_mode = call.ranged_or(6, 0..=2, 0)? as u8;
+    let (most, default) = match module.profile.transparent {
+        true => (2, module.profile.access_mode),
+        false => (1, module.profile.access_mode),
+    };
+    let access_mode = call.ranged_or(6, 0..=most, u32::from(default))? as u8;
     if host.is_empty() || host.len() > LONGEST_HOST {
         return Err(Malformed);
     }
@@ -106,7 +124,7 @@ fn close(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     if waits {
         return Ok(Outcome::Wait(Wait::Close { id, until }));
     }
-    Ok(Outcome::OK)
+    Ok(module.closed())
 }
 
 /// `AT+QIACCEPT=<id>,<0|1>`: refuses or accepts a client that waits, if `tcp/accept` is 0. The
@@ -131,7 +149,7 @@ fn list_some(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     call.at_most(2)?;
     match call.number(0)? {
         0 => {
-            let context = call.ranged(1, 1..=u32::from(module.profile.contexts))? as u8;
+            let context = call.ranged(1, module.profile.context_range())? as u8;
             rows(module, reply, |_, row| row.context == context);
         }
         1 => {
@@ -160,8 +178,11 @@ fn rows(module: &Module, reply: &mut Reply, wanted: impl Fn(u8, &Row) -> bool) {
         let (state, context, access_mode) =
             (module.socket_state(row), row.context, row.access_mode);
         let at_port = &module.profile.port;
-        reply.row(format!(
-            "+QISTATE: {id},\"{service}\",\"{ip}\",{port},{local_port},{state},{context},{server},{access_mode},\"{at_port}\""
-        ));
+        let head =
+            format!("+QISTATE: {id},\"{service}\",\"{ip}\",{port},{local_port},{state},{context}");
+        match module.profile.short_rows {
+            true => reply.separate_row(format!("{head},{access_mode}")),
+            false => reply.row(format!("{head},{server},{access_mode},\"{at_port}\"")),
+        }
     }
 }

@@ -1,19 +1,26 @@
 //! The module's state: what the commands act on and what changes by itself.
 
+mod clock;
 mod ntp;
 mod pdp;
 mod ping;
 mod radio;
+mod saving;
+mod sim_lock;
 mod sockets;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-pub(crate) use pdp::{Context, ContextState};
+pub(crate) use clock::Clock;
+pub(crate) use pdp::{Context, ContextState, Definition, quoted};
+pub(crate) use saving::Psm;
+pub(crate) use sim_lock::SimLock;
 pub(crate) use sockets::{OpenRequest, Row, Service, Sockets, bytes_of, from_text};
 
-use crate::at::reply::{Final, framed};
+use crate::at::reply::{Final, Format};
 use crate::at::table::Outcome;
+use crate::commands::numbers::Numbers;
 use crate::commands::qicfg::QicfgValues;
 use crate::config::{Boot, Cellular, Config, SimCard};
 use crate::dns::{Answer, Asker, Question, Resolver};
@@ -34,6 +41,12 @@ pub(crate) enum Wait {
     Deactivate { context: u8, at: u64 },
     /// `AT+CFUN`.
     Functionality { level: u8, at: u64 },
+    /// `AT+CGACT`: a bearer comes or goes.
+    Bearer { context: u8, on: bool, at: u64 },
+    /// `AT+CGATT`
+    Attach { on: bool, at: u64 },
+    /// Nothing but this time.
+    Until(u64),
 }
 
 /// What does not survive a restart.
@@ -49,6 +62,9 @@ pub(crate) struct Settings {
     pub(crate) operator_format: u8,
     pub(crate) simstat_urc: bool,
     pub(crate) qicfg: QicfgValues,
+    /// `AT+CSCS`
+    pub(crate) characters: &'static str,
+    pub(crate) numbers: Numbers,
 }
 
 /// What survives a restart.
@@ -58,6 +74,15 @@ pub(crate) struct Saved {
     /// `AT&W`
     pub(crate) echo: bool,
     pub(crate) registration_urc: [u8; 3],
+    pub(crate) baud: u32,
+    pub(crate) numbers: Numbers,
+    /// `AT+QCFG`, what was set.
+    pub(crate) qcfg: BTreeMap<&'static str, Vec<String>>,
+    pub(crate) psm: Psm,
+    /// `AT+CEDRXS`: technology and cycle.
+    pub(crate) edrx: Option<(u8, String)>,
+    /// `AT+CGDCONT`
+    pub(crate) definitions: BTreeMap<u8, Definition>,
 }
 
 /// Whether the module runs.
@@ -76,6 +101,8 @@ enum Event {
     /// The module turns itself off, and on again.
     Restart,
     TurnOff,
+    /// `AT+QIDEACTEX` takes effect.
+    DeactivateEx(u8),
 }
 
 pub(crate) struct Module {
@@ -84,6 +111,8 @@ pub(crate) struct Module {
     pub(crate) profile: Profile,
     pub(crate) cellular: Cellular,
     pub(crate) sim_card: SimCard,
+    pub(crate) sim_lock: SimLock,
+    pub(crate) clock: Clock,
     pub(crate) settings: Settings,
     pub(crate) saved: Saved,
     power: Power,
@@ -97,6 +126,18 @@ pub(crate) struct Module {
     initialised_at: u64,
     /// Registered on the network, with the state in [`Cellular::registration`].
     registered: bool,
+    /// `AT+COPS=2`
+    network_left: bool,
+    /// `AT+CGATT`
+    pub(crate) attached: bool,
+    /// `AT+CGACT`: contexts that the 3GPP layer holds beside those of `AT+QIACT`.
+    pub(crate) bearers: BTreeSet<u8>,
+    /// `AT+QIACTEX`: when each can be done, and when it is given up.
+    activating: BTreeMap<u8, (u64, u64)>,
+    /// When power saving begins.
+    sleep_at: Option<u64>,
+    /// URCs that `AT+QCFG="urc/cache"` holds back.
+    cached_urcs: Vec<Vec<u8>>,
     events: BTreeMap<(u64, u64), Event>,
     sequence: u64,
     pub(crate) contexts: BTreeMap<u8, Context>,
@@ -120,6 +161,12 @@ impl Module {
             urc_port: profile.urc_port.clone(),
             echo: true,
             registration_urc: [0; 3],
+            baud: config.baud,
+            numbers: Numbers::default(),
+            qcfg: BTreeMap::new(),
+            psm: Psm::default(),
+            edrx: None,
+            definitions: BTreeMap::new(),
         };
         let limits = Limits {
             retransmission: profile.retransmission_us,
@@ -133,7 +180,9 @@ impl Module {
             settings: Settings::new(&profile, &saved),
             saved,
             cellular: config.cellular.clone(),
+            sim_lock: SimLock::new(&config.sim_card, &config.cellular.puk),
             sim_card: config.sim_card.clone(),
+            clock: Clock::default(),
             power: Power::Off,
             silent_boot: false,
             functionality: 1,
@@ -141,6 +190,12 @@ impl Module {
             register_at: None,
             initialised_at: 0,
             registered: false,
+            network_left: false,
+            attached: true,
+            bearers: BTreeSet::new(),
+            activating: BTreeMap::new(),
+            sleep_at: None,
+            cached_urcs: Vec::new(),
             events: BTreeMap::new(),
             sequence: 0,
             contexts: BTreeMap::new(),
@@ -188,8 +243,14 @@ impl Module {
         self.silent_boot = false;
         self.cut = true;
         self.settings = Settings::new(&self.profile, &self.saved);
+        self.baud = self.saved.baud;
+        self.lock_sim_card();
         self.functionality = 1;
-        self.registered = false;
+        (self.registered, self.network_left, self.attached) = (false, false, true);
+        self.bearers.clear();
+        self.activating.clear();
+        self.sleep_at = None;
+        self.cached_urcs.clear();
         self.register_at = None;
         self.events.clear();
         self.contexts.clear();
@@ -218,6 +279,12 @@ impl Module {
         let us = self.profile.shutdown_us;
         self.schedule(us, Event::Urc("POWERED DOWN".into()));
         self.schedule(2 * us, Event::TurnOff);
+    }
+
+    /// Turns itself off without a word of its own.
+    pub(crate) fn turn_off_silently(&mut self) {
+        self.sleep_at = None;
+        self.schedule(self.profile.shutdown_us, Event::TurnOff);
     }
 
     /// Restarts without a word: neither `RDY` nor what follows it.
@@ -251,8 +318,20 @@ impl Module {
 
     /// A URC for the host, unless URCs go to another port.
     pub(crate) fn urc(&mut self, text: &str) {
+        self.stay_awake();
         if self.urcs_come_here() {
-            self.urcs.push(framed(text));
+            let urc = self.settings.format().line(text);
+            match self.qcfg_number("urc/cache", 0) {
+                1 => self.cached_urcs.push(urc),
+                _ => self.urcs.push(urc),
+            }
+        }
+    }
+
+    /// Lets URCs go that were held back, if they are not to be any more.
+    pub(crate) fn release_urcs(&mut self) {
+        if self.qcfg_number("urc/cache", 0) == 0 {
+            self.urcs.append(&mut self.cached_urcs);
         }
     }
 
@@ -312,8 +391,10 @@ impl Module {
                 Event::Urc(text) => self.urc(&text),
                 Event::Restart => self.restart(),
                 Event::TurnOff => self.power_off(),
+                Event::DeactivateEx(context) => self.deactivated_ex(context),
             }
         }
+        self.tick_activating();
         if self.register_at.is_some_and(|at| at <= self.now) {
             self.register();
         }
@@ -329,6 +410,7 @@ impl Module {
         self.tick_sockets();
         self.tick_ping();
         self.tick_ntp();
+        self.tick_saving();
     }
 
     /// Begins a look-up of a name.
@@ -359,6 +441,8 @@ impl Module {
             self.next_socket(),
             self.ping_at(),
             self.ntp_at(),
+            self.activating_at(),
+            self.sleep_at,
             self.net.next(self.now),
         ]
         .into_iter()
@@ -373,7 +457,11 @@ impl Module {
             Wait::Close { until, .. } => until,
             Wait::Activate { ready, .. } if ready > self.now => ready,
             Wait::Activate { until, .. } => until,
-            Wait::Deactivate { at, .. } | Wait::Functionality { at, .. } => at,
+            Wait::Deactivate { at, .. }
+            | Wait::Functionality { at, .. }
+            | Wait::Bearer { at, .. }
+            | Wait::Attach { at, .. }
+            | Wait::Until(at) => at,
         })
     }
 
@@ -395,7 +483,19 @@ impl Module {
                 self.set_functionality(level);
                 Some(Outcome::OK)
             }
-            Wait::Deactivate { .. } | Wait::Functionality { .. } => None,
+            Wait::Bearer { context, on, at } if at <= self.now => {
+                Some(self.set_bearer(context, on))
+            }
+            Wait::Attach { on, at } if at <= self.now => {
+                self.set_attached(on);
+                Some(Outcome::OK)
+            }
+            Wait::Until(at) if at <= self.now => Some(Outcome::OK),
+            Wait::Deactivate { .. }
+            | Wait::Functionality { .. }
+            | Wait::Bearer { .. }
+            | Wait::Attach { .. }
+            | Wait::Until(_) => None,
         }
     }
 }
@@ -410,6 +510,18 @@ impl Settings {
             operator_format: 0,
             simstat_urc: false,
             qicfg: QicfgValues::new(profile),
+            characters: "GSM",
+            numbers: saved.numbers.clone(),
+        }
+    }
+
+    /// How lines are written.
+    pub(crate) fn format(&self) -> Format {
+        let byte = |name| self.numbers.get(name, 0) as u8;
+        Format {
+            verbose: byte("V") == 1,
+            quiet: byte("Q") == 1,
+            end: [byte("S3"), byte("S4")],
         }
     }
 }

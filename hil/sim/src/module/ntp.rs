@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::Module;
+use super::{Module, clock};
 use crate::at::table::Outcome;
 use crate::dns::Asker;
 use crate::net::{OpenUdp, SocketId, time_request, unix_seconds};
@@ -12,6 +12,8 @@ use crate::net::{OpenUdp, SocketId, time_request, unix_seconds};
 pub(crate) struct Ntp {
     context: u8,
     port: u16,
+    /// The answer sets the module's clock.
+    sets_clock: bool,
     /// Requests left.
     left: u32,
     /// From one request to the next, in µs.
@@ -27,6 +29,7 @@ impl Module {
         context: u8,
         host: &str,
         port: u16,
+        sets_clock: bool,
         retries: u32,
         interval: u64,
     ) -> Outcome {
@@ -40,6 +43,7 @@ impl Module {
         self.ntp = Some(Ntp {
             context,
             port,
+            sets_clock,
             left: retries,
             interval,
             socket: None,
@@ -93,7 +97,10 @@ impl Module {
         while let Some((_, answer)) = self.net.read_datagram(serial, 1_500, true) {
             if let Some(seconds) = unix_seconds(&answer) {
                 let zone = self.cellular.zone_quarters;
-                let time = clock_text(seconds);
+                let time = clock::text(i64::try_from(seconds).unwrap_or(i64::MAX));
+                if self.ntp.as_ref().is_some_and(|ntp| ntp.sets_clock) {
+                    self.set_clock(i64::try_from(seconds).unwrap_or(0), zone);
+                }
                 self.end_ntp();
                 self.urc(&format!("+QNTP: 0,\"{time}{zone:+03}\""));
                 return;
@@ -124,39 +131,5 @@ impl Module {
     pub(super) fn ntp_at(&self) -> Option<u64> {
         let ntp = self.ntp.as_ref()?;
         ntp.socket.map(|_| ntp.sent_at + ntp.interval)
-    }
-}
-
-/// `2026/07/03,00:56:27`, of seconds since 1970.
-fn clock_text(seconds: u64) -> String {
-    let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Years that begin in March have their leap day at the end; 400 of them are one era.
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    let year = era * 400 + year + u64::from(month <= 2);
-    let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
-    format!("{year:04}/{month:02}/{day:02},{hour:02}:{minute:02}:{second:02}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::clock_text;
-
-    #[test]
-    fn dates() {
-        for (seconds, text) in [
-            (0, "1970/01/01,00:00:00"),
-            (951_782_399, "2000/02/28,23:59:59"),
-            (951_782_400, "2000/02/29,00:00:00"),
-            (1_783_040_187, "2026/07/03,00:56:27"),
-            (4_107_542_400, "2100/03/01,00:00:00"),
-        ] {
-            assert_eq!(clock_text(seconds), text);
-        }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::{Module, Wait};
+use super::{Event, Module, Wait};
+use crate::at::reply::Final;
 use crate::at::table::Outcome;
 
 /// Whether a context is active.
@@ -27,8 +28,18 @@ pub(crate) struct Context {
     pub(crate) user: String,
     pub(crate) password: String,
     pub(crate) authentication: u8,
+    /// The 3GPP layer lost it, and the TCP/IP commands did not notice.
+    pub(crate) stale: bool,
     /// `AT+QIDNSCFG`, if it was set.
     pub(crate) name_servers: Option<[String; 2]>,
+}
+
+/// A context as `AT+CGDCONT` defines it; it survives a restart.
+#[derive(Debug, Clone)]
+pub(crate) struct Definition {
+    /// `IP`, `IPV6`, `IPV4V6` or `PPP`.
+    pub(crate) kind: String,
+    pub(crate) apn: String,
 }
 
 impl Module {
@@ -52,7 +63,7 @@ impl Module {
             ContextState::Lost => return self.tcpip_error(570),
             ContextState::Inactive => {}
         }
-        if self.functionality != 1 || !self.sim_ready() {
+        if self.functionality != 1 || !self.sim_ready() || !self.attached {
             return self.tcpip_error(561);
         }
         Outcome::Wait(Wait::Activate {
@@ -89,7 +100,17 @@ impl Module {
             .filter(|c| c.state == ContextState::Active);
         let full = active.count() >= self.profile.active_contexts;
         let entry = self.contexts.entry(context).or_default();
-        if full || self.cellular.denied_apns.contains(&entry.apn) {
+        let defined = self.saved.definitions.get(&context);
+        let apn = match (entry.apn.as_str(), defined) {
+            ("", Some(defined)) => &defined.apn,
+            (apn, _) => apn,
+        };
+        let wrong = |(user, password): &(String, String)| {
+            *user != entry.user || *password != entry.password
+        };
+        let refused = self.cellular.denied_apns.iter().any(|denied| denied == apn)
+            || self.cellular.credentials.as_ref().is_some_and(wrong);
+        if full || refused {
             return false;
         }
         entry.state = ContextState::Active;
@@ -122,6 +143,9 @@ impl Module {
     /// `AT+QIDEACT` takes effect: the context and its sockets are gone.
     pub(crate) fn deactivate(&mut self, context: u8) {
         self.sockets.remove_context(context);
+        if self.is_active(context) {
+            self.tell_of_bearer(&format!("ME PDN DEACT {context}"));
+        }
         self.leave(context, ContextState::Inactive);
     }
 
@@ -136,7 +160,15 @@ impl Module {
     pub(crate) fn pdpdeact(&mut self, context: u8) -> bool {
         let active = self.is_active(context);
         if active {
+            let address = self
+                .contexts
+                .get(&context)
+                .and_then(|one| one.addresses.first());
+            let event = address.map(|one| format!("NW DEACT \"IP\",\"{one}\",{context}"));
             self.lose(context, ContextState::Lost);
+            if let Some(event) = event {
+                self.tell_of_bearer(&event);
+            }
             self.urc(&format!("+QIURC: \"pdpdeact\",{context}"));
         }
         active
@@ -151,9 +183,140 @@ impl Module {
     fn leave(&mut self, context: u8, state: ContextState) {
         if let Some(entry) = self.contexts.get_mut(&context) {
             entry.state = state;
+            entry.stale = false;
             for address in std::mem::take(&mut entry.addresses) {
                 self.net.remove_address(address);
             }
+        }
+    }
+
+    /// `+CGEV`, if `AT+CGEREP` asked for it.
+    fn tell_of_bearer(&mut self, event: &str) {
+        if self.settings.numbers.get("+CGEREP", 0) > 0 {
+            self.urc(&format!("+CGEV: {event}"));
+        }
+    }
+
+    /// Whether any context is active.
+    pub(crate) fn any_active(&self) -> bool {
+        let mut states = self.contexts.values().map(|one| one.state);
+        states.any(|state| state == ContextState::Active)
+    }
+
+    /// Whether the 3GPP layer holds a context: `AT+CGACT?`.
+    pub(crate) fn has_bearer(&self, context: u8) -> bool {
+        self.bearers.contains(&context)
+            || self
+                .contexts
+                .get(&context)
+                .is_some_and(|one| one.state == ContextState::Active && !one.stale)
+    }
+
+    /// `AT+CGACT` takes effect.
+    pub(super) fn set_bearer(&mut self, context: u8, on: bool) -> Outcome {
+        if on {
+            if !self.in_service() || !self.attached {
+                return Outcome::Done(Final::Cme(30));
+            }
+            self.bearers.insert(context);
+            return Outcome::OK;
+        }
+        self.bearers.remove(&context);
+        if !self.profile.stale_contexts {
+            self.pdpdeact(context);
+        } else if let Some(entry) = self.contexts.get_mut(&context) {
+            // The TCP/IP commands do not notice: the address still shows, and nothing passes.
+            entry.stale = true;
+            for address in entry.addresses.clone() {
+                self.net.remove_address(address);
+            }
+        }
+        Outcome::OK
+    }
+
+    /// `AT+CGATT` takes effect.
+    pub(super) fn set_attached(&mut self, on: bool) {
+        self.attached = on;
+        if !on {
+            self.bearers.clear();
+            let all: Vec<u8> = self.contexts.keys().copied().collect();
+            for context in all {
+                self.pdpdeact(context);
+            }
+        }
+    }
+
+    /// `AT+QIACTEX` begins; what becomes of it is a URC.
+    pub(crate) fn start_activate_ex(&mut self, context: u8) {
+        match self.start_activate(context) {
+            Outcome::Wait(Wait::Activate { ready, until, .. }) => {
+                self.activating.insert(context, (ready, until));
+            }
+            outcome => self.activated_ex(context, &outcome),
+        }
+    }
+
+    fn activated_ex(&mut self, context: u8, outcome: &Outcome) {
+        let error = match outcome {
+            Outcome::Done(Final::Ok) => 0,
+            _ => self.last_error,
+        };
+        let shown = match self.contexts.get(&context) {
+            Some(one) if error == 0 => format!(",{}{}", one.kind.max(1), quoted(&one.addresses)),
+            _ => String::new(),
+        };
+        self.urc(&format!("+QIACTEX: {context},{error}{shown}"));
+    }
+
+    pub(super) fn tick_activating(&mut self) {
+        let due: Vec<(u8, (u64, u64))> = self
+            .activating
+            .iter()
+            .map(|(context, times)| (*context, *times))
+            .collect();
+        for (context, (ready, until)) in due {
+            if let Some(outcome) = self.check_activate(context, ready, until) {
+                self.activating.remove(&context);
+                self.activated_ex(context, &outcome);
+            }
+        }
+    }
+
+    /// When to look at an `AT+QIACTEX` again.
+    pub(super) fn activating_at(&self) -> Option<u64> {
+        let times = self.activating.values();
+        times
+            .map(|(ready, until)| if *ready > self.now { *ready } else { *until })
+            .min()
+    }
+
+    /// `AT+QIDEACTEX` begins.
+    pub(crate) fn start_deactivate_ex(&mut self, context: u8) {
+        self.activating.remove(&context);
+        self.schedule(self.profile.deactivate_us, Event::DeactivateEx(context));
+    }
+
+    pub(super) fn deactivated_ex(&mut self, context: u8) {
+        self.deactivate(context);
+        self.urc(&format!("+QIDEACTEX: {context},0"));
+    }
+}
+
+/// Addresses as rows show them, each with a comma before it.
+pub(crate) fn quoted(addresses: &[IpAddr]) -> String {
+    addresses
+        .iter()
+        .map(|one| format!(",\"{}\"", shown(*one)))
+        .collect()
+}
+
+/// An address as modules print it: IPv6 in capitals, with all its groups.
+fn shown(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => {
+            let groups: Vec<String> = v6.segments().iter().map(|g| format!("{g:X}")).collect();
+            groups.join(":")
         }
     }
 }

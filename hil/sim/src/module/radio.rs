@@ -1,6 +1,6 @@
 //! The SIM card, functionality levels, and registration on the network.
 
-use super::{Event, Module};
+use super::{Event, Module, SimLock};
 use crate::config::{Cellular, SimCard};
 
 const COMMANDS: [&str; 3] = ["+CREG", "+CGREG", "+CEREG"];
@@ -59,6 +59,7 @@ impl Module {
     /// Another card, or none, is put in.
     pub(crate) fn change_sim_card(&mut self, card: SimCard) {
         self.changing_registration(|module| {
+            module.sim_lock = SimLock::new(&card, &module.cellular.puk);
             module.sim_card = card;
             module.registered = false;
         });
@@ -77,7 +78,7 @@ impl Module {
 
     /// The registration state of `AT+CREG` (0), `AT+CGREG` (1), `AT+CEREG` (2).
     pub(crate) fn registration(&self, domain: usize) -> u8 {
-        if self.functionality != 1 || !self.sim_ready() {
+        if self.functionality != 1 || !self.sim_ready() || self.network_left {
             return 0;
         }
         let lte = self.cellular.technology >= 7;
@@ -126,6 +127,11 @@ impl Module {
         } = &self.cellular;
         match (self.settings.registration_urc[domain], stat) {
             (2, 1 | 5) => format!("{stat},\"{area}\",\"{cell}\",{technology}"),
+            (4, 1 | 5) => {
+                let psm = &self.saved.psm;
+                let (active, update) = (&psm.active, &psm.update);
+                format!("{stat},\"{area}\",\"{cell}\",{technology},,,\"{active}\",\"{update}\"")
+            }
             _ => stat.to_string(),
         }
     }
@@ -134,7 +140,27 @@ impl Module {
     pub(super) fn register(&mut self) {
         self.register_at = None;
         self.changing_registration(|module| module.registered = true);
+        if self.in_service() {
+            self.network_tells_time();
+        }
         self.auto_activate();
+    }
+
+    /// `AT+COPS=0` and `=2`: looks for a network, or leaves it.
+    pub(crate) fn select_network(&mut self, wanted: bool) {
+        if self.network_left != wanted {
+            return;
+        }
+        self.register_at = None;
+        self.changing_registration(|module| {
+            module.network_left = !wanted;
+            module.registered = false;
+        });
+        if wanted && self.functionality == 1 {
+            self.register_at = Some(self.now + self.cellular.register_us);
+        } else {
+            self.deactivate_all();
+        }
     }
 
     /// Sets the registration state, as if the network had changed its mind.

@@ -1,6 +1,7 @@
 //! `AT+QICLOSE`.
 
 use super::{ClosedNote, RowState, Service};
+use crate::at::reply::Final;
 use crate::at::table::Outcome;
 use crate::module::Module;
 use crate::net::{SocketId, TcpState};
@@ -35,6 +36,14 @@ impl Module {
         }
     }
 
+    /// What a close that has ended is answered with.
+    pub(crate) fn closed(&self) -> Outcome {
+        match self.profile.close_ok {
+            true => Outcome::Done(Final::OkCloseOk),
+            false => Outcome::OK,
+        }
+    }
+
     /// `AT+QICLOSE` with `close/mode` 1: its end is told by a URC.
     pub(crate) fn close_by_urc(&mut self, id: u8, until: u64) {
         match self.sockets.rows.get_mut(&id) {
@@ -47,7 +56,7 @@ impl Module {
     pub(in crate::module) fn check_close(&mut self, id: u8, until: u64) -> Option<Outcome> {
         let Some(serial) = self.sockets.get(id).and_then(|row| row.tcp()) else {
             self.sockets.rows.remove(&id);
-            return Some(Outcome::OK);
+            return Some(self.closed());
         };
         let state = self.net.state(serial);
         let done = match state {
@@ -59,7 +68,7 @@ impl Module {
             if let Some(row) = self.sockets.rows.get_mut(&id) {
                 row.closed_by_host = true;
             }
-            return Some(Outcome::OK);
+            return Some(self.closed());
         }
         if !done && self.now < until {
             return None;
@@ -68,6 +77,6 @@ impl Module {
             self.net.abort(serial);
         }
         self.release(id);
-        Some(Outcome::OK)
+        Some(self.closed())
     }
 }

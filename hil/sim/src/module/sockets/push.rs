@@ -34,15 +34,21 @@ impl Module {
         let from = from_text(received.from);
         let between = self.between();
         let length = received.data.len();
-        let head = format!("\r\n+QIURC: \"recv\",{id},{length}{from}{between}");
-        Some([head.as_bytes(), &self.shown(&received.data), b"\r\n"].concat())
+        let format = self.settings.format();
+        let head = format!("+QIURC: \"recv\",{id},{length}{from}");
+        let data = self.shown(&received.data);
+        let head = [format.head(), head.as_bytes()].concat();
+        Some(match self.profile.quoted_push {
+            true => [&head, &b",\""[..], &data, b"\"", &format.end].concat(),
+            false => [&head, &between[..], &data, &format.end].concat(),
+        })
     }
 
     /// What stands between the head and the data of an answer or URC.
-    pub(crate) fn between(&self) -> &'static str {
+    pub(crate) fn between(&self) -> Vec<u8> {
         match self.settings.qicfg.get(Key::ViewMode, 0) {
-            1 => ",",
-            _ => "\r\n",
+            1 => b",".to_vec(),
+            _ => self.settings.format().end.to_vec(),
         }
     }
 

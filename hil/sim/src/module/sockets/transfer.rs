@@ -65,6 +65,14 @@ impl Module {
         self.send_info(id, true).unwrap_or(Final::SendFail)
     }
 
+    /// What payload is answered with, on modules that say `OK` before `SEND OK`.
+    pub(crate) fn send_code(&self, code: Final) -> Final {
+        match code {
+            Final::SendOk if self.profile.ok_before_send_ok => Final::OkSendOk,
+            code => code,
+        }
+    }
+
     /// What `sendinfo` puts in the place of `SEND OK` and `SEND FAIL`.
     fn send_info(&self, id: u8, full: bool) -> Option<Final> {
         let socket = self.sockets.get(id)?.socket?;

@@ -23,14 +23,14 @@ mod socket_face;
 mod std_net;
 
 use face::Face;
-use scripts::{ALL, World};
+use scripts::{ALL, Script, World};
 
 /// What a script has seen.
 type Seen = (&'static str, Vec<String>);
 
 /// What each script sees on a face, in order.
 fn seen_on(face: &mut dyn Face) -> Vec<Seen> {
-    let run = |&(name, script): &(&'static str, fn(&mut World<'_>))| {
+    let run = |&(name, script): &Script| {
         let mut world = World {
             face: &mut *face,
             seen: Vec::new(),

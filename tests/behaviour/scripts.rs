@@ -10,8 +10,11 @@ use super::{
     peer::{Connection, Datagrams, Server, nowhere},
 };
 
-/// A script with its name, in the order in which they run.
-pub(crate) const ALL: &[(&str, fn(&mut World<'_>))] = &[
+/// A script, with its name.
+pub(crate) type Script = (&'static str, fn(&mut World<'_>));
+
+/// All of them, in the order in which they run.
+pub(crate) const ALL: &[Script] = &[
     ("echo", echo),
     ("data_before_the_end", data_before_the_end),
     ("hostile_payload", hostile_payload),

@@ -52,6 +52,7 @@ mod slot;
 pub mod socket;
 mod stack;
 mod state;
+mod trace;
 
 pub use check_net::CheckNetwork;
 pub use config::{Config, Policy};

@@ -1,10 +1,7 @@
-//! What the engine tells of its dialogue with the module, through the crates
-//! `log` and `defmt`. Without their features nothing of this is linked.
-//!
-//! A log is read by others than the program's author, and much of what is on
-//! the line was written by whoever is at the other end of a connection. So
-//! payload and credentials are never shown, nor a line that may be a piece of
-//! them; and whatever is not printable ASCII is escaped.
+#![doc = include_str!("trace.md")]
+// Much of what is on the line was written by whoever is at the other end of a
+// connection, and a log is read by others than the program's author. Without
+// the two features nothing of this is linked.
 
 use core::fmt;
 

@@ -1,5 +1,6 @@
-//! The trace of feature `log`: what it shows of a dialogue, line by line, and
-//! what it never shows, however the bytes come in.
+//! The trace: what it shows of a dialogue through `log`, line by line, and what
+//! it never shows, however the bytes come in. With feature `defmt` and built
+//! with `DEFMT_LOG=trace`, its bytes are looked through as well.
 
 mod support;
 
@@ -32,6 +33,60 @@ impl log::Log for Capture {
     fn flush(&self) {}
 }
 
+#[cfg(feature = "defmt")]
+mod raw {
+    use std::cell::RefCell;
+
+    thread_local! {
+        static BYTES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// Keeps the frames before they are encoded: texts stand in them as they
+    /// are.
+    #[defmt::global_logger]
+    struct Capture;
+
+    defmt::timestamp!("");
+
+    // SAFETY: each thread has frames of its own, and none is begun within
+    // another.
+    unsafe impl defmt::Logger for Capture {
+        fn acquire() {}
+
+        unsafe fn flush() {}
+
+        unsafe fn release() {}
+
+        unsafe fn write(bytes: &[u8]) {
+            BYTES.with_borrow_mut(|all| all.extend(bytes));
+        }
+    }
+
+    /// Everything since the last call.
+    pub(super) fn take() -> Vec<u8> {
+        BYTES.take()
+    }
+}
+
+/// What feature `defmt` has written since the last call.
+fn frames() -> Vec<u8> {
+    #[cfg(feature = "defmt")]
+    return raw::take();
+    #[cfg(not(feature = "defmt"))]
+    Vec::new()
+}
+
+/// Whether the library was built so that `defmt` shows the dialogue.
+const DEFMT: bool = cfg!(feature = "defmt")
+    && match option_env!("DEFMT_LOG") {
+        Some(level) => matches!(level.as_bytes(), b"trace"),
+        None => false,
+    };
+
+fn has(bytes: &[u8], piece: &[u8]) -> bool {
+    bytes.windows(piece.len()).any(|window| window == piece)
+}
+
 /// Everything told since the last call.
 fn told() -> Vec<String> {
     // Only the first of the tests can.
@@ -49,11 +104,14 @@ fn tells(expected: &[&str]) {
 /// Not four bytes in a row of what is secret.
 #[track_caller]
 fn keeps_secrets(lines: &[String], what: impl Fn() -> String) {
+    let frames = frames();
+    assert_eq!(frames.is_empty(), !DEFMT);
     for secret in [USER, PASSWORD, PAYLOAD] {
         for piece in secret.as_bytes().windows(4) {
             let piece = str::from_utf8(piece).unwrap();
             let leak = lines.iter().find(|line| line.contains(piece));
             assert_eq!(leak, None, "{}", what());
+            assert!(!has(&frames, piece.as_bytes()), "{piece} at {}", what());
         }
     }
 }
@@ -496,6 +554,13 @@ fn damage_at_every_place_brings_no_secret_to_light() {
     told();
     let all = damaged(Damage::Lost(0), usize::MAX, true);
     let undamaged = told();
+    let shown = frames();
+    for piece in [
+        "AT+QICSGP=1,1,\"internet\",",
+        "+QIACT: 1,1,1,\"10.7.157.1\"",
+    ] {
+        assert_eq!(has(&shown, piece.as_bytes()), DEFMT, "{piece}");
+    }
     for needed in [
         "TRACE 0 ms >> AT+QICSGP=1,1,\"internet\",...",
         "TRACE 0 ms >> 67 bytes of payload",

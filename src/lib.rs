@@ -18,7 +18,10 @@
 //! - [`Stack::fault`] is final: the serial port failed.
 //!
 //! # Features
-//! - `defmt`: `defmt::Format` for the public types.
+//! None is on by default, each only adds, and any of them go together.
+//! - `defmt`: `defmt::Format` for the public types, and the [`trace`] by
+//!   defmt's macros.
+//! - `log`: the [`trace`] through the crate `log`.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -52,6 +55,7 @@ mod slot;
 pub mod socket;
 mod stack;
 mod state;
+pub mod trace;
 
 pub use check_net::CheckNetwork;
 pub use config::{Config, Policy};

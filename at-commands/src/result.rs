@@ -1,5 +1,7 @@
 //! Final result codes, and the error numbers that come with them.
 
+use core::fmt;
+
 use crate::fields::decimal;
 
 /// The line that ends the answer to a command.
@@ -46,6 +48,20 @@ impl ResultCode {
     /// Whether the command failed.
     pub fn is_error(self) -> bool {
         matches!(self, Self::Error | Self::Cme(_) | Self::Cms(_))
+    }
+}
+
+/// As the module writes it; a text as its number.
+impl fmt::Display for ResultCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "OK",
+            Self::Error => "ERROR",
+            Self::Cme(error) => return write!(f, "+CME ERROR: {}", error.0),
+            Self::Cms(error) => return write!(f, "+CMS ERROR: {error}"),
+            Self::SendOk => "SEND OK",
+            Self::SendFail => "SEND FAIL",
+        })
     }
 }
 
@@ -148,6 +164,8 @@ impl TcpIpError {
 
 #[cfg(test)]
 mod tests {
+    use std::string::ToString;
+
     use super::*;
 
     #[test]
@@ -176,6 +194,23 @@ mod tests {
                 ResultCode::parse(line.as_bytes()),
                 Some(ResultCode::Cms(number)),
                 "{line}"
+            );
+        }
+    }
+
+    #[test]
+    fn codes_are_shown_as_they_came() {
+        for line in [
+            "OK",
+            "ERROR",
+            "SEND OK",
+            "SEND FAIL",
+            "+CME ERROR: 516",
+            "+CMS ERROR: 302",
+        ] {
+            assert_eq!(
+                ResultCode::parse(line.as_bytes()).unwrap().to_string(),
+                line
             );
         }
     }

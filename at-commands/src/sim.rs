@@ -1,5 +1,7 @@
 //! SIM card. Manual: AT commands manual, "(U)SIM related commands".
 
+use core::fmt;
+
 use crate::{command::commands, fields::Fields, framer::Expect};
 
 /// What `+CPIN:` reports.
@@ -38,6 +40,22 @@ impl SimState {
             b"NOT INSERTED" => Self::NotInserted,
             other if other.starts_with(b"PH-") => Self::Locked,
             _ => return None,
+        })
+    }
+}
+
+/// As the module writes it; one name for all personalisation locks.
+impl fmt::Display for SimState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ready => "READY",
+            Self::Pin => "SIM PIN",
+            Self::Puk => "SIM PUK",
+            Self::Pin2 => "SIM PIN2",
+            Self::Puk2 => "SIM PUK2",
+            Self::NotReady => "NOT READY",
+            Self::NotInserted => "NOT INSERTED",
+            Self::Locked => "PH-NET PIN",
         })
     }
 }

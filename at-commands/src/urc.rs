@@ -4,7 +4,10 @@
 //! what atat's derive can express. Fields that newer firmware appends are
 //! ignored.
 
-use core::net::{IpAddr, SocketAddr};
+use core::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 use atat::AtatUrc;
 
@@ -124,6 +127,36 @@ impl AtatUrc for Urc {
             .iter()
             .any(|name| line.starts_with(name.as_bytes()))
             .then_some(Self::Notice)
+    }
+}
+
+/// As the module writes it. What [`Urc`] does not keep is left out.
+impl fmt::Display for Urc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Ready => f.write_str("RDY"),
+            Self::PoweredDown => f.write_str("POWERED DOWN"),
+            Self::Functionality(n) => write!(f, "+CFUN: {n}"),
+            Self::Sim(state) => write!(f, "+CPIN: {state}"),
+            Self::Registration(domain, stat) => write!(f, "{} {}", domain.prefix(), stat.0),
+            Self::Notice => f.write_str("a notice"),
+            Self::Open { id, error } => {
+                write!(f, "+QIOPEN: {id},{}", error.map_or(0, |error| error.0))
+            }
+            Self::Received { id } => write!(f, "+QIURC: \"recv\",{id}"),
+            Self::Closed { id } => write!(f, "+QIURC: \"closed\",{id}"),
+            Self::Incoming { id, server, remote } => write!(
+                f,
+                "+QIURC: \"incoming\",{id},{server},\"{}\",{}",
+                remote.ip(),
+                remote.port()
+            ),
+            Self::IncomingFull => f.write_str("+QIURC: \"incoming full\""),
+            Self::ContextLost { context } => write!(f, "+QIURC: \"pdpdeact\",{context}"),
+            Self::DnsCount { count, ttl } => write!(f, "+QIURC: \"dnsgip\",0,{count},{ttl}"),
+            Self::DnsAddress(address) => write!(f, "+QIURC: \"dnsgip\",\"{address}\""),
+            Self::DnsFailed(error) => write!(f, "+QIURC: \"dnsgip\",{}", error.0),
+        }
     }
 }
 

@@ -219,3 +219,40 @@ fn look_up() {
         is_none(line);
     }
 }
+
+/// What is kept of a URC is shown as the module writes it.
+#[test]
+fn urcs_are_shown_as_they_came() {
+    for line in [
+        "RDY",
+        "POWERED DOWN",
+        "+CFUN: 1",
+        "+CPIN: READY",
+        "+CPIN: SIM PIN",
+        "+CPIN: SIM PUK",
+        "+CPIN: SIM PIN2",
+        "+CPIN: SIM PUK2",
+        "+CPIN: NOT READY",
+        "+CPIN: NOT INSERTED",
+        "+CPIN: PH-NET PIN",
+        "+CEREG: 5",
+        "+CGREG: 2",
+        "+CREG: 0",
+        "+QIOPEN: 3,0",
+        "+QIOPEN: 11,566",
+        "+QIURC: \"recv\",0",
+        "+QIURC: \"closed\",1",
+        "+QIURC: \"incoming\",11,0,\"198.51.100.7\",62060",
+        "+QIURC: \"incoming\",11,0,\"2001:db8::7\",62060",
+        "+QIURC: \"incoming full\"",
+        "+QIURC: \"pdpdeact\",1",
+        "+QIURC: \"dnsgip\",0,2,600",
+        "+QIURC: \"dnsgip\",\"192.0.2.20\"",
+        "+QIURC: \"dnsgip\",565",
+    ] {
+        let urc = Urc::parse(line.as_bytes()).unwrap();
+        assert_eq!(urc.to_string(), line);
+    }
+    let notice = Urc::parse(b"+QIND: SMS DONE").unwrap();
+    assert_eq!(notice.to_string(), "a notice");
+}

@@ -2,7 +2,7 @@
 
 use heapless::Deque;
 
-use super::Engine;
+use super::{Engine, World};
 
 /// Something that happened to the module or the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ const KEPT: usize = 8;
 pub(super) struct Events(Deque<Event, KEPT>);
 
 impl Events {
-    pub(super) fn push(&mut self, event: Event) {
+    fn push(&mut self, event: Event) {
         if self.0.is_full() {
             // The oldest goes, and the one behind it says so.
             self.0.pop_front();
@@ -57,6 +57,14 @@ impl Events {
         }
         // There is room now.
         let _ = self.0.push_back(event);
+    }
+}
+
+impl World<'_> {
+    /// Something that the application should know.
+    pub(super) fn tell(&mut self, event: Event) {
+        self.trace.event(event);
+        self.events.push(event);
     }
 }
 

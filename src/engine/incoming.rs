@@ -157,6 +157,6 @@ impl World<'_> {
 
     /// `+QIURC: "incoming full"`
     pub(super) fn incoming_full(&mut self) {
-        self.events.push(Event::IncomingFull);
+        self.tell(Event::IncomingFull);
     }
 }

@@ -80,6 +80,18 @@ pub(super) enum Job {
 }
 
 impl Job {
+    /// Its payload or its credentials may come back, and piecemeal if the
+    /// line is damaged.
+    pub(super) fn is_private(&self) -> bool {
+        matches!(
+            self,
+            Self::Setup(Step::Configure)
+                | Self::Send { .. }
+                | Self::SendHex { .. }
+                | Self::Read { .. }
+        )
+    }
+
     /// The slot that must not be given to someone else meanwhile.
     pub(super) fn slot(&self) -> Option<usize> {
         match *self {
@@ -330,6 +342,10 @@ impl Engine<'_> {
         match limit {
             Some(limit) => {
                 let limit = limit.saturating_add(MARGIN_MS);
+                world.trace.command(wire.echo());
+                if let Job::SendHex { len, .. } = job {
+                    world.trace.payload(len);
+                }
                 world.started(job, now);
                 world.job = Some(Outstanding::new(job, limit, now));
             }
@@ -464,6 +480,9 @@ impl World<'_> {
         } = &mut outstanding.job
         {
             *sent = usize::from(*sent).saturating_add(n).min(usize::from(*len)) as u16;
+            if sent == len {
+                self.trace.payload(*len);
+            }
             outstanding.since = now;
             outstanding.restart(now, outstanding.limit);
         }

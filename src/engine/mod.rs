@@ -43,7 +43,7 @@ use self::{
     resync::{Canary, QUIET_MAX_MS, QUIET_MS, Recovery},
     trouble::Escalation,
 };
-use crate::{config::Config, slot::Slot};
+use crate::{config::Config, slot::Slot, trace::Trace};
 
 /// Most slots of an engine; no family has more than 12 connect ids.
 pub const SLOTS: usize = 64;
@@ -162,6 +162,7 @@ struct World<'a> {
     /// Who in the shared turn comes next.
     shared_turn: usize,
     counters: Counters,
+    trace: Trace,
 }
 
 /// What the line has carried that nothing waited for.
@@ -222,6 +223,7 @@ impl<'a> Engine<'a> {
                 turn: 0,
                 shared_turn: 0,
                 counters: Counters::default(),
+                trace: Trace::default(),
             },
         }
     }
@@ -230,6 +232,7 @@ impl<'a> Engine<'a> {
     /// any start. Call [`poll`](Self::poll) afterwards.
     pub fn rx(&mut self, now: u64, bytes: &[u8]) {
         let mut rest = bytes;
+        self.world.trace.at(now);
         if !bytes.is_empty() {
             self.world.heard_at = now;
         }
@@ -273,6 +276,7 @@ impl<'a> Engine<'a> {
     /// The first `n` bytes of [`tx`](Self::tx) have been handed to the UART.
     pub fn tx_done(&mut self, now: u64, n: usize) {
         let command = self.wire.unsent().len();
+        self.world.trace.at(now);
         if command > 0 {
             self.wire.sent += n.min(command);
             if n >= command && self.wire.filler {
@@ -289,6 +293,7 @@ impl<'a> Engine<'a> {
     /// Bounded work; call it after [`rx`](Self::rx), after a socket call and
     /// at [`wake_at`](Self::wake_at).
     pub fn poll(&mut self, now: u64) {
+        self.world.trace.at(now);
         self.world.expire(now);
         if self.world.fault.is_some() {
             return;
@@ -296,6 +301,7 @@ impl<'a> Engine<'a> {
         if now >= self.world.heard_at.saturating_add(PROMPT_BLANK_MS)
             && self.wire.framer.take_half_prompt()
         {
+            self.world.show(Token::Prompt);
             self.world.prompted(now);
         }
         if let (None, Some(outstanding)) = (&self.world.recovery, &self.world.job) {
@@ -344,6 +350,7 @@ impl<'a> Engine<'a> {
 impl World<'_> {
     /// Takes one token. Returns whether the outstanding command has ended.
     fn on(&mut self, token: Token<'_>, now: u64) -> bool {
+        self.show(token);
         match token {
             Token::Echo => {}
             Token::Prompt => self.prompted(now),
@@ -384,6 +391,18 @@ impl World<'_> {
             }
         }
         false
+    }
+
+    /// For the trace.
+    fn show(&self, token: Token<'_>) {
+        let private = self.recovery.is_some()
+            || self.escalates()
+            || !self.network.is_greeted()
+            || self
+                .job
+                .as_ref()
+                .is_some_and(|outstanding| outstanding.job.is_private());
+        self.trace.token(token, private, self.trusts());
     }
 
     /// Returns whether the outstanding command will not be answered any more.

@@ -22,7 +22,7 @@ use quectel_at_commands::{
 };
 
 use super::{Engine, Event, World, job::Job};
-use crate::{error::Failure, family::Family};
+use crate::{error::Failure, family::Family, trace};
 
 /// Silence that ends a late answer, in milliseconds.
 pub(super) const QUIET_MS: u64 = 300;
@@ -175,6 +175,7 @@ impl Engine<'_> {
                     next: now.saturating_add(BURST_MAX_MS),
                 };
                 wire.carriage_returns(usize::from(burst));
+                world.trace.recovery(trace::Recovery::Filler(burst));
             }
             Phase::EndLine { until } if now >= until => {
                 let first = match world.canary.value {
@@ -194,6 +195,7 @@ impl Engine<'_> {
     fn end_line(&mut self, now: u64) {
         self.wire.release();
         self.wire.carriage_returns(1);
+        self.world.trace.recovery(trace::Recovery::EndLine);
         if let Some(recovery) = &mut self.world.recovery {
             recovery.phase = Phase::EndLine {
                 until: now.saturating_add(QUIET_MS),
@@ -226,6 +228,9 @@ impl Engine<'_> {
         let (most, silence) = (self.world.config.family.send_max, self.world.silence(now));
         if let Some(recovery) = &mut self.world.recovery {
             recovery.tries += 1;
+            self.world
+                .trace
+                .recovery(trace::Recovery::TryFailed(recovery.tries));
             if let Phase::Ask(Probe::Sent(_)) = recovery.phase
                 && recovery.tries < TRIES_MS.len()
             {
@@ -314,8 +319,10 @@ impl World<'_> {
     fn lose_job(&mut self, lost: Option<Job>, phase: Phase, owed: u16) {
         // A mere suspicion is nothing to tell of.
         let suspicion = phase == Phase::Ask(Probe::ReadCanary);
-        if !suspicion {
-            self.events.push(Event::LineLost);
+        if suspicion {
+            self.trace.recovery(trace::Recovery::Suspicion);
+        } else {
+            self.tell(Event::LineLost);
         }
         self.recovery = Some(Recovery {
             lost,
@@ -358,6 +365,7 @@ impl World<'_> {
     /// Something else came instead of the echo: the module may have received
     /// something else than was sent.
     pub(super) fn echo_garbled(&mut self, now: u64) {
+        self.trace.recovery(trace::Recovery::EchoDamaged);
         self.send_spoilt();
         if self.escalates() {
             self.job = None;
@@ -428,7 +436,7 @@ impl World<'_> {
         }) = self.recovery
         {
             self.recovery = None;
-            self.events.push(Event::LineRestored);
+            self.tell(Event::LineRestored);
         }
     }
 
@@ -563,6 +571,8 @@ impl World<'_> {
                 recovery.phase = Phase::EndLine {
                     until: now.saturating_add(QUIET_MS),
                 };
+                self.trace
+                    .recovery(trace::Recovery::TryFailed(recovery.tries));
             }
         }
     }
@@ -583,8 +593,10 @@ impl World<'_> {
             Some(Job::Setup(step)) => self.setup_again(step),
             _ => {}
         }
-        if !suspicion {
-            self.events.push(Event::LineRestored);
+        if suspicion {
+            self.trace.recovery(trace::Recovery::Unfounded);
+        } else {
+            self.tell(Event::LineRestored);
         }
     }
 }

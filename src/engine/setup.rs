@@ -145,6 +145,11 @@ impl Network {
         }
     }
 
+    /// A module has answered. What came before may be the rest of anything.
+    pub(super) fn is_greeted(&self) -> bool {
+        !matches!(self.step, Step::Attention | Step::Echo)
+    }
+
     /// What the module said of itself.
     pub fn info(&self) -> &ModuleInfo {
         &self.info
@@ -318,7 +323,7 @@ impl World<'_> {
             Step::SetUrcPort => {
                 network.go(Step::SendTimeout);
                 if ok {
-                    self.events.push(Event::UrcPortChanged);
+                    self.tell(Event::UrcPortChanged);
                 }
             }
             Step::SendTimeout => network.go(Step::Canary),
@@ -357,7 +362,7 @@ impl World<'_> {
                 network.backoff = 0;
                 network.go(Step::Up);
                 self.was_up = true;
-                self.events.push(Event::Up);
+                self.tell(Event::Up);
             }
             Step::CheckActive => {
                 network.backoff = network

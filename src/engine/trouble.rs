@@ -7,6 +7,7 @@ use crate::{
     error::{ConnectError, Failure},
     slot::Opening,
     state::SocketState,
+    trace,
 };
 
 /// Why the engine has stopped for good.
@@ -64,6 +65,7 @@ impl Engine<'_> {
     /// The serial port failed, a USB port was unplugged for example: every
     /// socket fails, nothing more is sent.
     pub fn port_failed(&mut self, now: u64) {
+        self.world.trace.at(now);
         self.give_up(Fault::Port, now);
     }
 
@@ -81,6 +83,7 @@ impl Engine<'_> {
 
     /// The outstanding command was not answered in its time.
     pub(super) fn line_lost(&mut self, now: u64) {
+        self.world.trace.recovery(trace::Recovery::NoAnswer);
         if let Some(escalation) = self.world.escalation
             && matches!(escalation, Escalation::Deactivate | Escalation::Restart)
         {
@@ -106,6 +109,7 @@ impl Engine<'_> {
 
     pub(super) fn give_up(&mut self, fault: Fault, now: u64) {
         self.wire.release();
+        self.world.trace.stopped(fault);
         self.world.fault.get_or_insert(fault);
         self.world.job = None;
         self.world.recovery = None;
@@ -123,7 +127,7 @@ impl Engine<'_> {
         world.incoming.clear();
         world.ids.free_all();
         world.context_anew();
-        world.events.push(Event::Escalated);
+        world.tell(Event::Escalated);
         // One that runs is not begun again.
         world.escalation.get_or_insert(Escalation::Deactivate);
     }
@@ -148,7 +152,7 @@ impl World<'_> {
             }
             Escalation::Pin { until } if now >= until => {
                 self.escalation = Some(Escalation::Lost);
-                self.events.push(Event::ModuleLost);
+                self.tell(Event::ModuleLost);
                 None
             }
             _ => None,
@@ -178,7 +182,7 @@ impl World<'_> {
 
     fn pull_reset(&mut self, now: u64) {
         self.reset_wanted = true;
-        self.events.push(Event::ResetWanted);
+        self.tell(Event::ResetWanted);
         self.escalation = Some(Escalation::Pin {
             until: now.saturating_add(BOOT_MS),
         });
@@ -192,6 +196,7 @@ impl World<'_> {
         if self.escalation.is_none() && now >= since.saturating_add(FIRST_BOOT_MS) {
             self.pull_reset(now);
         }
+        self.trace.recovery(trace::Recovery::NotThere);
         self.attention_again(now, lost);
     }
 
@@ -219,7 +224,7 @@ impl World<'_> {
             });
         }
         if self.was_up || recovering {
-            self.events.push(Event::ModuleRestarted);
+            self.tell(Event::ModuleRestarted);
             self.held = self.config.policy == Policy::Report;
         }
         self.was_up = false;
@@ -238,7 +243,7 @@ impl World<'_> {
         if context == self.config.context {
             self.fail_all(Failure::ContextLost, now);
             if self.context_anew() {
-                self.events.push(Event::ContextLost);
+                self.tell(Event::ContextLost);
                 self.held = self.config.policy == Policy::Report;
             }
         }
@@ -284,11 +289,15 @@ impl World<'_> {
         let id = sock.id.take();
         match sock.opening {
             Opening::Wanted | Opening::Running { .. } => {
+                self.trace.failed(slot, failure);
                 sock.opening = Opening::Ended(Err(ConnectError::Failed(failure)));
             }
             // A connection that the user closed has nothing left to lose.
             _ if sock.close_wanted && entry.tx.is_empty() && !sock.unverified => {}
             _ if (sock.connected || listener) && sock.state != SocketState::TimeWait => {
+                if sock.failure.is_none() {
+                    self.trace.failed(slot, failure);
+                }
                 sock.failure.get_or_insert(failure);
             }
             _ => {}

@@ -319,6 +319,8 @@ pub enum AcceptError {
     NotListening,
     /// Every slot is in use; the connection goes on waiting.
     NoSlot,
+    /// The listener could not be opened.
+    Open(ConnectError),
     /// The listener broke.
     Failed(Failure),
 }
@@ -333,6 +335,7 @@ impl AcceptError {
                 "the socket does not listen",
             ),
             Self::NoSlot => OpenError::NoSlot.about(),
+            Self::Open(error) => error.about(),
             Self::Failed(failure) => failure.about(),
         }
     }

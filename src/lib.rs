@@ -19,6 +19,8 @@
 //!
 //! # Features
 //! - `defmt`: `defmt::Format` for the public types.
+//! - `nb`: the module [`nb`], the traits of embedded-nal 0.9 for super-loops
+//!   and RTIC.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -47,6 +49,8 @@ mod datagram;
 mod engine;
 mod error;
 mod family;
+#[cfg(feature = "nb")]
+pub mod nb;
 mod ring;
 mod slot;
 pub mod socket;

@@ -1,0 +1,180 @@
+//! The `nb` face: the traits of embedded-nal 0.9 on `&Stack`, for super-loops
+//! and RTIC. Nothing waits, and neither an executor nor a time driver is
+//! needed. The guide is the page [`super_loop`].
+//!
+//! ```
+//! use embedded_nal::{TcpClientStack, nb::block};
+//!
+//! /// A client from anywhere, which knows nothing of modules.
+//! fn ask<S: TcpClientStack>(
+//!     net: &mut S,
+//!     server: core::net::SocketAddr,
+//!     answer: &mut [u8],
+//! ) -> Result<usize, S::Error> {
+//!     let mut socket = net.socket()?;
+//!     block!(net.connect(&mut socket, server))?;
+//!     block!(net.send(&mut socket, b"hello\n"))?;
+//!     let n = block!(net.receive(&mut socket, answer))?;
+//!     net.close(socket)?;
+//!     Ok(n)
+//! }
+//!
+//! use quectel_sockets::{Port, Stack, nb::Error};
+//! fn on_a_module(stack: &Stack<'_, impl Port>) -> Result<(), Error> {
+//!     let mut answer = [0; 64];
+//!     let _n = ask(&mut &*stack, "192.0.2.7:7".parse().unwrap(), &mut answer)?;
+//!     Ok(())
+//! }
+//! ```
+
+#[doc = include_str!("super_loop.md")]
+pub mod super_loop {}
+
+mod error;
+mod polled;
+mod tcp;
+mod udp;
+
+use core::net::{IpAddr, SocketAddr};
+
+use embedded_nal::{AddrType, Dns};
+
+use self::error::busy;
+pub use self::error::Error;
+pub use self::polled::Polled;
+pub use self::tcp::TcpSocket;
+pub use self::udp::UdpSocket;
+use crate::{
+    engine::Engine,
+    error::{OpenError, ResolveError},
+    slot::Handle,
+    stack::{Port, Stack},
+};
+
+/// Of a call that may have to be made again.
+type Result<T> = ::nb::Result<T, Error>;
+/// Of a call that has nothing to wait for.
+type Outcome<T> = core::result::Result<T, Error>;
+
+fn convert<E: Into<Error>>(error: ::nb::Error<E>) -> ::nb::Error<Error> {
+    error.map(Into::into)
+}
+
+/// One call: what it begins goes out with one step of the stack, and if it
+/// would wait, it looks once more behind that.
+fn turn<'a, P: Port, T>(
+    stack: &Stack<'a, P>,
+    mut call: impl FnMut(&mut Engine<'a>, u64) -> Result<T>,
+) -> Result<T> {
+    let mut core = stack.core().map_err(busy)?;
+    let now = core.port.now();
+    let first = call(&mut core.engine, now);
+    let now = stack.step_of(&mut core);
+    match first {
+        Err(::nb::Error::WouldBlock) => call(&mut core.engine, now),
+        outcome => outcome,
+    }
+}
+
+/// A call that has nothing to wait for; what it begins goes out.
+fn begin<'a, P: Port, T>(
+    stack: &Stack<'a, P>,
+    call: impl FnOnce(&mut Engine<'a>) -> Outcome<T>,
+) -> Outcome<T> {
+    let mut core = stack.core().map_err(busy)?;
+    let outcome = call(&mut core.engine);
+    stack.step_of(&mut core);
+    outcome
+}
+
+/// A question, which sees what has come until now.
+fn look<'a, P: Port, T>(
+    stack: &Stack<'a, P>,
+    question: impl FnOnce(&mut Engine<'a>) -> T,
+) -> Outcome<T> {
+    let mut core = stack.core().map_err(busy)?;
+    stack.step_of(&mut core);
+    Ok(question(&mut core.engine))
+}
+
+/// A socket's place in its stack; dropped, it is given back.
+#[derive(Debug)]
+struct Place<'s, 'a, P: Port> {
+    stack: &'s Stack<'a, P>,
+    handle: Handle,
+}
+
+impl<'s, 'a, P: Port> Place<'s, 'a, P> {
+    fn new(
+        stack: &'s Stack<'a, P>,
+        socket: impl FnOnce(&mut Engine<'a>) -> core::result::Result<Handle, OpenError>,
+    ) -> Outcome<Self> {
+        // Sockets that were just dropped give their slots back.
+        let handle = look(stack, socket)??;
+        Ok(Self { stack, handle })
+    }
+
+    /// Bytes that were taken and are known to be lost are told; the rest is
+    /// done by later steps.
+    fn close(self) -> Outcome<()> {
+        let Self { stack, handle } = self;
+        let told = look(stack, |engine| engine.untold_loss(handle));
+        drop(self);
+        stack.poll().map_err(busy)?;
+        Ok(told??)
+    }
+
+    fn bind(&self, port: u16) -> Outcome<()> {
+        begin(self.stack, |engine| {
+            let any = if engine.has_family(false) {
+                SocketAddr::from(([0; 4], port))
+            } else {
+                SocketAddr::from(([0u16; 8], port))
+            };
+            Ok(engine.bind(self.handle, any)?)
+        })
+    }
+}
+
+impl<P: Port> Drop for Place<'_, '_, P> {
+    fn drop(&mut self) {
+        self.stack.drop_socket(self.handle);
+    }
+}
+
+/// Names: one look-up at a time, since modules do not say which name an
+/// answer is for.
+impl<P: Port> Dns for &Stack<'_, P> {
+    type Error = Error;
+
+    /// Looks the name up; to be called again with the same name while it says
+    /// `WouldBlock`. The stack keeps a copy of the name.
+    ///
+    /// Another name waits until the look-up that runs has ended. An answer
+    /// that nobody collects is dropped after 60 s, or when another name is
+    /// asked for.
+    ///
+    /// # Errors
+    /// [`ResolveError`]; `NotFound` also if the name has addresses, but none
+    /// of the type.
+    fn get_host_by_name(&mut self, hostname: &str, addr_type: AddrType) -> Result<IpAddr> {
+        turn(self, |engine, _| {
+            let addresses = engine.resolve(hostname).map_err(convert)?;
+            let mut fitting = addresses.into_iter().filter(|address| match addr_type {
+                AddrType::IPv4 => address.is_ipv4(),
+                AddrType::IPv6 => address.is_ipv6(),
+                AddrType::Either => true,
+            });
+            let first = fitting.next();
+            first.ok_or(Error::Resolve(ResolveError::NotFound).into())
+        })
+    }
+
+    /// Modules cannot do this.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] (EOPNOTSUPP), always.
+    fn get_host_by_address(&mut self, _addr: IpAddr, _result: &mut [u8]) -> Result<usize> {
+        Err(Error::NotSupported.into())
+    }
+}

@@ -121,7 +121,11 @@ impl<'a, P: Port> Stack<'a, P> {
         let now = port.now();
         engine.poll(now);
         let at_once = !engine.tx().is_empty() || matches!(port.read_ready(), Ok(true));
-        Ok(if at_once { Some(now) } else { engine.wake_at(now) })
+        Ok(if at_once {
+            Some(now)
+        } else {
+            engine.wake_at(now)
+        })
     }
 
     /// Why the stack has stopped, if it has.

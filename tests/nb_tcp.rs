@@ -98,7 +98,9 @@ fn a_refused_connect_is_told_once_and_can_be_tried_again() {
     // The call that told it has sent what follows, too.
     line.host("AT+QICLOSE=0,0\r").ok();
     assert_eq!(net.connect(&mut socket, server()), Err(WouldBlock));
-    line.host(OPEN.replace("=1,0,", "=1,1,")).ok().line("+QIOPEN: 1,0");
+    line.host(OPEN.replace("=1,0,", "=1,1,"))
+        .ok()
+        .line("+QIOPEN: 1,0");
     assert_eq!(net.connect(&mut socket, server()), Ok(()));
 }
 
@@ -132,7 +134,10 @@ fn data_comes_whole_among_urcs() {
     let mut socket = connected(&line, &mut net);
     let mut buffer = [0; 16];
     assert_eq!(net.receive(&mut socket, &mut buffer), Err(WouldBlock));
-    line.host("").line("+CEREG: 5").line(RECV).line("+QIURC: \"recv\",7");
+    line.host("")
+        .line("+CEREG: 5")
+        .line(RECV)
+        .line("+QIURC: \"recv\",7");
     assert_eq!(net.receive(&mut socket, &mut buffer), Err(WouldBlock));
     line.host("AT+QIRD=0,1500\r").line("+CEREG: 1");
     line.module(b"\r\n+QIRD: 14\r\nhello\r\nOK\r\n");
@@ -216,7 +221,6 @@ fn a_long_send_goes_in_blocks() {
     // What would block has taken nothing.
     assert_eq!(net.send(&mut socket, &data[1_460..]), Err(WouldBlock));
     assert_eq!(net.send(&mut socket, &[]), Ok(0));
-    assert_eq!(socket.flush(), Err(WouldBlock));
     line.host("").module(PROMPT);
     assert_eq!(net.send(&mut socket, &data[1_460..]), Err(WouldBlock));
     line.host(&data[..1_460]).module(SEND_OK);
@@ -225,7 +229,9 @@ fn a_long_send_goes_in_blocks() {
     assert_eq!(socket.flush(), Err(WouldBlock));
     line.host(&data[1_460..]).module(SEND_OK);
     assert_eq!(socket.flush(), Err(WouldBlock));
-    line.host("AT+QISEND=0,0\r").line("+QISEND: 2000,2000,0").ok();
+    line.host("AT+QISEND=0,0\r")
+        .line("+QISEND: 2000,2000,0")
+        .ok();
     assert_eq!(socket.flush(), Ok(()));
     line.host("");
 }
@@ -238,14 +244,20 @@ fn a_listener_accepts() {
     assert_eq!(errno(net.bind(&mut listener, 8081).map_err(Other)), 22);
     listener.set_backlog(2);
     assert_eq!(net.listen(&mut listener), Ok(()));
-    line.host("AT+QIOPEN=1,0,\"TCP LISTENER\",\"127.0.0.1\",0,8080,0\r").ok();
+    line.host("AT+QIOPEN=1,0,\"TCP LISTENER\",\"127.0.0.1\",0,8080,0\r")
+        .ok();
     assert!(matches!(net.accept(&mut listener), Err(WouldBlock)));
     line.line("+QIOPEN: 0,0");
     assert!(matches!(net.accept(&mut listener), Err(WouldBlock)));
     assert_eq!(state(&listener), 1);
-    assert_eq!(listener.local(), Ok(Some("10.7.157.1:8080".parse().unwrap())));
+    assert_eq!(
+        listener.local(),
+        Ok(Some("10.7.157.1:8080".parse().unwrap()))
+    );
     for (id, port) in [(11, 62_060), (10, 62_061), (9, 62_062)] {
-        line.line(&format!("+QIURC: \"incoming\",{id},0,\"198.51.100.7\",{port}"));
+        line.line(&format!(
+            "+QIURC: \"incoming\",{id},0,\"198.51.100.7\",{port}"
+        ));
     }
     let (mut first, from) = net.accept(&mut listener).unwrap();
     assert_eq!(from, "198.51.100.7:62060".parse().unwrap());
@@ -258,7 +270,11 @@ fn a_listener_accepts() {
     assert_eq!(net.receive(&mut first, &mut buffer), Ok(5));
     line.host("AT+QIRD=10,1500\r").module(NO_DATA);
     assert_eq!(net.send(&mut first, b"world"), Ok(5));
+    line.host("AT+QIRD=11,1500\r").module(NO_DATA);
+    net.poll().unwrap();
     line.host("AT+QISEND=11,5\r").module(PROMPT);
+    net.poll().unwrap();
+    line.host("world").module(SEND_OK);
     // No slot is left for a fourth, which goes on waiting.
     line.line("+QIURC: \"incoming\",8,0,\"198.51.100.7\",62063");
     let full = net.accept(&mut listener).map(drop);
@@ -299,7 +315,10 @@ fn a_port_that_fails_ends_everything() {
     let failed = net.receive(&mut socket, &mut [0; 4]);
     let lost = Failure::ModuleLost;
     assert_eq!(failed, Err(Other(RecvError::Failed(lost).into())));
-    assert_eq!((errno(failed), kind(failed)), (19, TcpErrorKind::PipeClosed));
+    assert_eq!(
+        (errno(failed), kind(failed)),
+        (19, TcpErrorKind::PipeClosed)
+    );
     assert_eq!(net.fault(), Ok(Some(Fault::Port)));
     let failed = net.send(&mut socket, b"a");
     assert_eq!(failed, Err(Other(SendError::Failed(lost).into())));
@@ -456,14 +475,14 @@ fn when_the_stack_wants_to_be_called() {
     assert_eq!(net.event(), Ok(Some(Event::Up)));
 }
 
-fn errno<T: std::fmt::Debug>(result: embedded_nal::nb::Result<T, Error>) -> i32 {
+fn errno<T: std::fmt::Debug>(result: nb::Result<T, Error>) -> i32 {
     match result {
         Err(Other(error)) => error.errno(),
         other => panic!("{other:?}"),
     }
 }
 
-fn kind<T: std::fmt::Debug>(result: embedded_nal::nb::Result<T, Error>) -> TcpErrorKind {
+fn kind<T: std::fmt::Debug>(result: nb::Result<T, Error>) -> TcpErrorKind {
     match result {
         Err(Other(error)) => TcpError::kind(&error),
         other => panic!("{other:?}"),

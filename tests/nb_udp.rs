@@ -15,7 +15,7 @@ use quectel_sockets::{
     nb::{Error, UdpSocket},
 };
 use support::{
-    dialogue::{NO_DATA, PROMPT, SEND_OK},
+    dialogue::{NO_DATA, PROMPT, SEND_OK, qird},
     line::{Line, LinePort, LineStack},
 };
 
@@ -53,7 +53,11 @@ fn datagrams_keep_their_boundaries_and_senders() {
     assert_eq!(socket.local(), Ok(Some(address("10.7.157.1:3030"))));
     line.line(RECV);
     assert_eq!(net.receive(&mut socket, &mut buffer), Err(WouldBlock));
-    let datagrams = [("192.0.2.7", 7, "one"), ("192.0.2.8", 8, "\r\nOK\r\n"), ("192.0.2.7", 9, "3")];
+    let datagrams = [
+        ("192.0.2.7", 7, "one"),
+        ("192.0.2.8", 8, "\r\nOK\r\n"),
+        ("192.0.2.7", 9, "3"),
+    ];
     for (from, port, data) in datagrams {
         line.host("AT+QIRD=0\r").line("+CEREG: 5");
         line.module(datagram(from, port, data));
@@ -76,9 +80,11 @@ fn a_truncated_datagram_is_an_error() {
     let mut buffer = [0; 4];
     line.line(RECV);
     net.poll().unwrap();
-    line.host("AT+QIRD=0\r").module(datagram("192.0.2.7", 7, "0123456789"));
+    line.host("AT+QIRD=0\r")
+        .module(datagram("192.0.2.7", 7, "0123456789"));
     net.poll().unwrap();
-    line.host("AT+QIRD=0\r").module(datagram("192.0.2.7", 7, "next"));
+    line.host("AT+QIRD=0\r")
+        .module(datagram("192.0.2.7", 7, "next"));
     net.poll().unwrap();
     line.host("AT+QIRD=0\r").module(NO_DATA);
     let cut = Error::Truncated { len: 4, whole: 10 };
@@ -133,14 +139,13 @@ fn a_datagram_without_bind() {
     let error = net.receive(&mut socket, &mut [0; 4]);
     assert_eq!(error, Err(Other(RecvError::NotConnected.into())));
     assert_eq!(errno(error), 107);
-    let send = |net: &mut &LineStack<'_>, socket: &mut Socket<'_, '_>| {
-        net.send_to(socket, address("192.0.2.7:7"), b"hello")
-    };
-    assert_eq!(send(&mut net, &mut socket), Err(WouldBlock));
-    line.host("AT+QIOPEN=1,0,\"UDP SERVICE\",\"127.0.0.1\",0,49152,0\r").ok();
-    assert_eq!(send(&mut net, &mut socket), Err(WouldBlock));
+    let to = address("192.0.2.7:7");
+    assert_eq!(net.send_to(&mut socket, to, b"hello"), Err(WouldBlock));
+    line.host("AT+QIOPEN=1,0,\"UDP SERVICE\",\"127.0.0.1\",0,49152,0\r")
+        .ok();
+    assert_eq!(net.send_to(&mut socket, to, b"hello"), Err(WouldBlock));
     line.line("+QIOPEN: 0,0");
-    assert_eq!(send(&mut net, &mut socket), Ok(()));
+    assert_eq!(net.send_to(&mut socket, to, b"hello"), Ok(()));
     line.host("AT+QISEND=0,5,\"192.0.2.7\",7\r").module(PROMPT);
     net.poll().unwrap();
     line.host("hello");
@@ -169,11 +174,13 @@ fn a_connected_socket_has_one_peer() {
     net.poll().unwrap();
     line.host("again").module(SEND_OK).line(RECV);
     net.poll().unwrap();
-    line.host("AT+QIRD=0\r").module(datagram("203.0.113.15", 7, "yes"));
+    line.host("AT+QIRD=0,1500\r").module(qird(b"yes"));
     let mut buffer = [0; 8];
     assert_eq!(net.receive(&mut socket, &mut buffer), Ok((3, peer)));
     assert_eq!(net.close(socket), Ok(()));
-    line.host("AT+QIRD=0\r").module(NO_DATA);
+    line.host("AT+QIRD=0,1500\r").module(NO_DATA);
+    net.poll().unwrap();
+    line.host("AT+QISEND=0,0\r").line("+QISEND: 10,10,0").ok();
     net.poll().unwrap();
     line.host("AT+QICLOSE=0,10\r");
 }
@@ -188,7 +195,11 @@ fn a_bound_socket_that_is_connected_drops_what_others_send() {
     assert_eq!(net.connect(&mut socket, peer), Ok(()));
     line.host("").line(RECV);
     net.poll().unwrap();
-    for (from, port, data) in [("192.0.2.8", 7, "no"), ("192.0.2.7", 8, "no"), ("192.0.2.7", 7, "yes")] {
+    for (from, port, data) in [
+        ("192.0.2.8", 7, "no"),
+        ("192.0.2.7", 8, "no"),
+        ("192.0.2.7", 7, "yes"),
+    ] {
         line.host("AT+QIRD=0\r").module(datagram(from, port, data));
         net.poll().unwrap();
     }
@@ -242,7 +253,8 @@ fn a_socket_dropped_in_every_phase() {
             next = "AT+QICLOSE=0,10\r";
         }
         if phase == 4 {
-            net.send_to(&mut socket, address("192.0.2.7:7"), b"bye").unwrap();
+            net.send_to(&mut socket, address("192.0.2.7:7"), b"bye")
+                .unwrap();
             line.host("AT+QISEND=0,3,\"192.0.2.7\",7\r");
         }
         drop(socket);
@@ -253,6 +265,8 @@ fn a_socket_dropped_in_every_phase() {
                 line.module(PROMPT);
                 net.poll().unwrap();
                 line.host("bye").module(SEND_OK);
+                net.poll().unwrap();
+                line.host("AT+QISEND=0,0\r").line("+QISEND: 3,3,0").ok();
             }
             _ => {}
         }
@@ -269,11 +283,11 @@ fn a_socket_dropped_in_every_phase() {
 
 const ASK: &str = "AT+QIDNSGIP=1,\"a.test\"\r";
 
-fn ask(net: &mut &LineStack<'_>, name: &str) -> embedded_nal::nb::Result<IpAddr, Error> {
+fn ask(net: &mut &LineStack<'_>, name: &str) -> nb::Result<IpAddr, Error> {
     net.get_host_by_name(name, AddrType::Either)
 }
 
-fn ip(text: &str) -> embedded_nal::nb::Result<IpAddr, Error> {
+fn ip(text: &str) -> nb::Result<IpAddr, Error> {
     Ok(text.parse().unwrap())
 }
 
@@ -289,7 +303,8 @@ fn a_name_is_pending_then_resolved() {
     }
     line.host(ASK).ok();
     assert_eq!(ask(&mut net, "a.test"), Err(WouldBlock));
-    line.line(&dnsgip("0,2,300")).line(&dnsgip("\"192.0.2.20\""));
+    line.line(&dnsgip("0,2,300"))
+        .line(&dnsgip("\"192.0.2.20\""));
     assert_eq!(ask(&mut net, "a.test"), Err(WouldBlock));
     line.line(&dnsgip("\"192.0.2.21\""));
     assert_eq!(ask(&mut net, "a.test"), ip("192.0.2.20"));
@@ -318,12 +333,16 @@ fn the_type_of_address_is_chosen() {
         let first = net.get_host_by_name("a.test", wanted.clone());
         assert_eq!(first, Err(WouldBlock));
         line.host(ASK).ok().line(&dnsgip("0,2,300"));
-        line.line(&dnsgip("\"2001:db8::1\"")).line(&dnsgip("\"192.0.2.20\""));
+        line.line(&dnsgip("\"2001:db8::1\""))
+            .line(&dnsgip("\"192.0.2.20\""));
         assert_eq!(net.get_host_by_name("a.test", wanted), answer);
     }
     on_line!(line, net, 1);
     let _ = net.get_host_by_name("a.test", AddrType::IPv6);
-    line.host(ASK).ok().line(&dnsgip("0,1,300")).line(&dnsgip("\"192.0.2.20\""));
+    line.host(ASK)
+        .ok()
+        .line(&dnsgip("0,1,300"))
+        .line(&dnsgip("\"192.0.2.20\""));
     let none = net.get_host_by_name("a.test", AddrType::IPv6);
     assert_eq!(none, Err(Other(ResolveError::NotFound.into())));
 }
@@ -365,13 +384,13 @@ fn another_name_replaces_an_answer() {
     line.host("").ok().line(&dnsgip("0,1,300"));
     assert_eq!(ask(&mut net, "b.test"), Err(WouldBlock));
     line.line(&dnsgip("\"192.0.2.20\""));
-    // Of this call the answer comes with the step, the look behind it asks.
     assert_eq!(ask(&mut net, "b.test"), Err(WouldBlock));
-    net.poll().unwrap();
     line.host("AT+QIDNSGIP=1,\"b.test\"\r").ok();
     // The first name's answer is gone; its turn comes again.
     assert_eq!(ask(&mut net, "a.test"), Err(WouldBlock));
-    line.host("").line(&dnsgip("0,1,300")).line(&dnsgip("\"192.0.2.21\""));
+    line.host("")
+        .line(&dnsgip("0,1,300"))
+        .line(&dnsgip("\"192.0.2.21\""));
     assert_eq!(ask(&mut net, "b.test"), ip("192.0.2.21"));
     assert_eq!(ask(&mut net, "a.test"), Err(WouldBlock));
     line.host(ASK);
@@ -382,12 +401,22 @@ fn an_answer_is_dropped_after_a_minute() {
     for (waited, kept) in [(59_999, true), (60_000, false)] {
         on_line!(line, net, 1);
         assert_eq!(ask(&mut net, "a.test"), Err(WouldBlock));
-        line.host(ASK).ok().line(&dnsgip("0,1,300")).line(&dnsgip("\"192.0.2.20\""));
+        line.host(ASK)
+            .ok()
+            .line(&dnsgip("0,1,300"))
+            .line(&dnsgip("\"192.0.2.20\""));
         net.poll().unwrap();
         line.after(waited);
         net.poll().unwrap();
         let answer = ask(&mut net, "a.test");
-        assert_eq!(answer, if kept { ip("192.0.2.20") } else { Err(WouldBlock) });
+        assert_eq!(
+            answer,
+            if kept {
+                ip("192.0.2.20")
+            } else {
+                Err(WouldBlock)
+            }
+        );
         line.host(if kept { "" } else { ASK });
     }
 }
@@ -412,7 +441,7 @@ fn addresses_have_no_names_here() {
     line.host("");
 }
 
-fn errno<T: std::fmt::Debug>(result: embedded_nal::nb::Result<T, Error>) -> i32 {
+fn errno<T: std::fmt::Debug>(result: nb::Result<T, Error>) -> i32 {
     match result {
         Err(Other(error)) => error.errno(),
         other => panic!("{other:?}"),

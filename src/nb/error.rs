@@ -6,7 +6,10 @@ use embedded_io::ErrorKind;
 use embedded_nal::{TcpError, TcpErrorKind};
 
 use crate::{
-    error::{AcceptError, ConnectError, OpenError, RecvError, ResolveError, SendError, errno},
+    error::{
+        About, AcceptError, ConnectError, OpenError, RecvError, ResolveError, SendError, errno,
+        error_traits,
+    },
     socket,
 };
 
@@ -44,22 +47,39 @@ pub enum Error {
 }
 
 impl Error {
-    /// The errno, as Linux numbers it.
-    pub const fn errno(self) -> i32 {
+    const fn about(self) -> About {
         match self {
-            Self::Open(error) => error.errno(),
-            Self::Connect(error) => error.errno(),
-            Self::Accept(error) => error.errno(),
-            Self::Send(error) => error.errno(),
-            Self::Receive(error) => error.errno(),
-            Self::Resolve(error) => error.errno(),
-            Self::Ended => errno::EPIPE,
-            Self::Truncated { .. } => errno::EMSGSIZE,
-            Self::Busy => errno::EBUSY,
-            Self::NotSupported => errno::EOPNOTSUPP,
+            Self::Open(error) => error.about(),
+            Self::Connect(error) => error.about(),
+            Self::Accept(error) => error.about(),
+            Self::Send(error) => error.about(),
+            Self::Receive(error) => error.about(),
+            Self::Resolve(error) => error.about(),
+            Self::Ended => (
+                errno::EPIPE,
+                ErrorKind::BrokenPipe,
+                "the peer has closed the connection",
+            ),
+            Self::Truncated { .. } => (
+                errno::EMSGSIZE,
+                ErrorKind::InvalidInput,
+                "the datagram was longer than the buffer",
+            ),
+            Self::Busy => (
+                errno::EBUSY,
+                ErrorKind::Other,
+                "the stack is in use by the calling code",
+            ),
+            Self::NotSupported => (
+                errno::EOPNOTSUPP,
+                ErrorKind::Unsupported,
+                "modules do not resolve addresses",
+            ),
         }
     }
 }
+
+error_traits!(Error);
 
 impl TcpError for Error {
     /// `PipeClosed` if the connection has ended, in whatever way, and a new
@@ -70,42 +90,6 @@ impl TcpError for Error {
             | Self::Send(SendError::Closed | SendError::Failed(_))
             | Self::Receive(RecvError::Failed(_)) => TcpErrorKind::PipeClosed,
             _ => TcpErrorKind::Other,
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Open(error) => error.fmt(f),
-            Self::Connect(error) => error.fmt(f),
-            Self::Accept(error) => error.fmt(f),
-            Self::Send(error) => error.fmt(f),
-            Self::Receive(error) => error.fmt(f),
-            Self::Resolve(error) => error.fmt(f),
-            Self::Ended => f.write_str("the peer has closed the connection"),
-            Self::Truncated { .. } => f.write_str("the datagram was longer than the buffer"),
-            Self::Busy => f.write_str("the stack is in use by the calling code"),
-            Self::NotSupported => f.write_str("not supported by the module"),
-        }
-    }
-}
-
-impl core::error::Error for Error {}
-
-impl embedded_io::Error for Error {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Open(error) => error.kind(),
-            Self::Connect(error) => error.kind(),
-            Self::Accept(error) => error.kind(),
-            Self::Send(error) => error.kind(),
-            Self::Receive(error) => error.kind(),
-            Self::Resolve(error) => error.kind(),
-            Self::Ended => ErrorKind::BrokenPipe,
-            Self::Truncated { .. } => ErrorKind::InvalidInput,
-            Self::Busy => ErrorKind::Other,
-            Self::NotSupported => ErrorKind::Unsupported,
         }
     }
 }

@@ -39,8 +39,8 @@ use core::net::{IpAddr, SocketAddr};
 
 use embedded_nal::{AddrType, Dns};
 
-use self::error::busy;
 pub use self::error::Error;
+use self::error::busy;
 pub use self::polled::Polled;
 pub use self::tcp::TcpSocket;
 pub use self::udp::UdpSocket;
@@ -60,41 +60,17 @@ fn convert<E: Into<Error>>(error: ::nb::Error<E>) -> ::nb::Error<Error> {
     error.map(Into::into)
 }
 
-/// One call: what it begins goes out with one step of the stack, and if it
-/// would wait, it looks once more behind that.
+/// One call. The step before it brings in what has come, the one behind it
+/// sends what it has begun.
 fn turn<'a, P: Port, T>(
     stack: &Stack<'a, P>,
-    mut call: impl FnMut(&mut Engine<'a>, u64) -> Result<T>,
-) -> Result<T> {
+    call: impl FnOnce(&mut Engine<'a>, u64) -> T,
+) -> Outcome<T> {
     let mut core = stack.core().map_err(busy)?;
-    let now = core.port.now();
-    let first = call(&mut core.engine, now);
     let now = stack.step_of(&mut core);
-    match first {
-        Err(::nb::Error::WouldBlock) => call(&mut core.engine, now),
-        outcome => outcome,
-    }
-}
-
-/// A call that has nothing to wait for; what it begins goes out.
-fn begin<'a, P: Port, T>(
-    stack: &Stack<'a, P>,
-    call: impl FnOnce(&mut Engine<'a>) -> Outcome<T>,
-) -> Outcome<T> {
-    let mut core = stack.core().map_err(busy)?;
-    let outcome = call(&mut core.engine);
+    let outcome = call(&mut core.engine, now);
     stack.step_of(&mut core);
-    outcome
-}
-
-/// A question, which sees what has come until now.
-fn look<'a, P: Port, T>(
-    stack: &Stack<'a, P>,
-    question: impl FnOnce(&mut Engine<'a>) -> T,
-) -> Outcome<T> {
-    let mut core = stack.core().map_err(busy)?;
-    stack.step_of(&mut core);
-    Ok(question(&mut core.engine))
+    Ok(outcome)
 }
 
 /// A socket's place in its stack; dropped, it is given back.
@@ -109,30 +85,40 @@ impl<'s, 'a, P: Port> Place<'s, 'a, P> {
         stack: &'s Stack<'a, P>,
         socket: impl FnOnce(&mut Engine<'a>) -> core::result::Result<Handle, OpenError>,
     ) -> Outcome<Self> {
-        // Sockets that were just dropped give their slots back.
-        let handle = look(stack, socket)??;
+        // Sockets that were just dropped have given their slots back.
+        let handle = turn(stack, |engine, _| socket(engine))??;
         Ok(Self { stack, handle })
+    }
+
+    /// One call on the socket.
+    fn turn<T>(&self, call: impl FnOnce(&mut Engine<'a>, Handle, u64) -> T) -> Outcome<T> {
+        turn(self.stack, |engine, now| call(engine, self.handle, now))
     }
 
     /// Bytes that were taken and are known to be lost are told; the rest is
     /// done by later steps.
     fn close(self) -> Outcome<()> {
-        let Self { stack, handle } = self;
-        let told = look(stack, |engine| engine.untold_loss(handle));
+        let told = self.turn(|engine, handle, _| engine.untold_loss(handle));
+        let stack = self.stack;
         drop(self);
         stack.poll().map_err(busy)?;
         Ok(told??)
     }
 
     fn bind(&self, port: u16) -> Outcome<()> {
-        begin(self.stack, |engine| {
+        let bound = self.turn(|engine, handle, _| {
             let any = if engine.has_family(false) {
                 SocketAddr::from(([0; 4], port))
             } else {
                 SocketAddr::from(([0u16; 8], port))
             };
-            Ok(engine.bind(self.handle, any)?)
-        })
+            engine.bind(handle, any)
+        })?;
+        Ok(bound?)
+    }
+
+    fn local(&self) -> Outcome<Option<SocketAddr>> {
+        self.turn(|engine, handle, _| engine.local(handle))
     }
 }
 
@@ -158,16 +144,15 @@ impl<P: Port> Dns for &Stack<'_, P> {
     /// [`ResolveError`]; `NotFound` also if the name has addresses, but none
     /// of the type.
     fn get_host_by_name(&mut self, hostname: &str, addr_type: AddrType) -> Result<IpAddr> {
-        turn(self, |engine, _| {
-            let addresses = engine.resolve(hostname).map_err(convert)?;
-            let mut fitting = addresses.into_iter().filter(|address| match addr_type {
-                AddrType::IPv4 => address.is_ipv4(),
-                AddrType::IPv6 => address.is_ipv6(),
-                AddrType::Either => true,
-            });
-            let first = fitting.next();
-            first.ok_or(Error::Resolve(ResolveError::NotFound).into())
-        })
+        let addresses = turn(self, |engine, _| engine.resolve(hostname))?;
+        let addresses = addresses.map_err(convert)?;
+        let mut fitting = addresses.into_iter().filter(|address| match addr_type {
+            AddrType::IPv4 => address.is_ipv4(),
+            AddrType::IPv6 => address.is_ipv6(),
+            AddrType::Either => true,
+        });
+        let first = fitting.next();
+        first.ok_or(Error::Resolve(ResolveError::NotFound).into())
     }
 
     /// Modules cannot do this.

@@ -11,33 +11,17 @@ use crate::stack::Port;
 /// keep the processor busy meanwhile.
 ///
 /// ```
-/// # struct Uart;
-/// # impl embedded_io::ErrorType for Uart { type Error = core::convert::Infallible; }
-/// # impl embedded_io::Read for Uart {
-/// #     fn read(&mut self, _: &mut [u8]) -> Result<usize, Self::Error> { Ok(0) }
-/// # }
-/// # impl embedded_io::ReadReady for Uart {
-/// #     fn read_ready(&mut self) -> Result<bool, Self::Error> { Ok(false) }
-/// # }
-/// # impl embedded_io::Write for Uart {
-/// #     fn write(&mut self, bytes: &[u8]) -> Result<usize, Self::Error> { Ok(bytes.len()) }
-/// #     fn flush(&mut self) -> Result<(), Self::Error> { Ok(()) }
-/// # }
-/// # impl embedded_io::WriteReady for Uart {
-/// #     fn write_ready(&mut self) -> Result<bool, Self::Error> { Ok(true) }
-/// # }
-/// # let uart = Uart;
-/// # let ticks = core::cell::Cell::new(0);
-/// # let millis = || { ticks.set(ticks.get() + 1); ticks.get() };
+/// use embedded_io::{Read, ReadReady, Write, WriteReady};
 /// use quectel_sockets::{Config, Slot, Stack, nb::Polled};
 ///
-/// let (mut rx, mut tx) = ([0; 1500], [0; 1460]);
-/// let mut slots = [Slot::new(&mut rx, &mut tx)];
-/// // `uart` has the traits of embedded-io, `millis` counts milliseconds.
-/// let stack = Stack::new(Polled::new(uart, millis), &mut slots, Config::default());
-/// stack.poll()?;
-/// assert_eq!(stack.is_up(), Ok(false));
-/// # Ok::<(), quectel_sockets::socket::Error>(())
+/// /// `uart` is the module's, `millis` counts milliseconds.
+/// fn stack<'a, U: Read + ReadReady + Write + WriteReady>(
+///     uart: U,
+///     millis: fn() -> u64,
+///     slots: &'a mut [Slot<'a>],
+/// ) -> Stack<'a, Polled<U, fn() -> u64>> {
+///     Stack::new(Polled::new(uart, millis), slots, Config::default())
+/// }
 /// ```
 #[derive(Debug, Clone)]
 pub struct Polled<S, C> {

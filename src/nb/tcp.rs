@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use embedded_nal::{TcpClientStack, TcpFullStack};
 
-use super::{Error, Outcome, Place, Result, begin, convert, look, turn};
+use super::{Error, Outcome, Place, Result, convert};
 use crate::{
     engine::Engine,
     stack::{Port, Stack},
@@ -42,10 +42,10 @@ impl<'s, 'a, P: Port> TcpSocket<'s, 'a, P> {
     /// # Errors
     /// `WouldBlock` if not yet; [`SendError`](crate::SendError).
     pub fn flush(&mut self) -> Result<()> {
-        let handle = self.place.handle;
-        turn(self.place.stack, |engine, _| {
-            engine.flushed(handle).map_err(convert)
-        })
+        let flushed = self
+            .place
+            .turn(|engine, handle, _| engine.flushed(handle))?;
+        flushed.map_err(convert)
     }
 
     /// The state of the socket.
@@ -53,11 +53,9 @@ impl<'s, 'a, P: Port> TcpSocket<'s, 'a, P> {
     /// # Errors
     /// [`Error::Busy`]
     pub fn state(&self) -> Outcome<SocketState> {
-        let handle = self.place.handle;
-        // A handle that went stale while only TIME_WAIT was left is Closed.
-        look(self.place.stack, |engine| {
-            engine.state(handle).unwrap_or_default()
-        })
+        let state = self.place.turn(|engine, handle, _| engine.state(handle))?;
+        // A handle that went stale while only TIME_WAIT was left.
+        Ok(state.unwrap_or_default())
     }
 
     /// The module's address in the context and the local port, 0 while that
@@ -66,8 +64,7 @@ impl<'s, 'a, P: Port> TcpSocket<'s, 'a, P> {
     /// # Errors
     /// [`Error::Busy`]
     pub fn local(&self) -> Outcome<Option<SocketAddr>> {
-        let handle = self.place.handle;
-        look(self.place.stack, |engine| engine.local(handle))
+        self.place.local()
     }
 }
 
@@ -89,11 +86,11 @@ impl<'s, 'a, P: Port> TcpClientStack for &'s Stack<'a, P> {
     /// while the first attempt runs. After a failure the next call starts
     /// anew.
     fn connect(&mut self, socket: &mut Self::TcpSocket, remote: SocketAddr) -> Result<()> {
-        let handle = socket.place.handle;
-        turn(socket.place.stack, |engine, _| {
-            engine.connect(handle, remote).map_err(Error::from)?;
-            engine.connected(handle).map_err(convert)
-        })
+        let outcome = socket.place.turn(|engine, handle, _| {
+            engine.connect(handle, remote)?;
+            engine.connected(handle)
+        })?;
+        outcome.map_err(convert)
     }
 
     /// Copies what fits into the socket's transmit buffer and returns how
@@ -103,10 +100,9 @@ impl<'s, 'a, P: Port> TcpClientStack for &'s Stack<'a, P> {
     /// # Errors
     /// [`SendError`](crate::SendError)
     fn send(&mut self, socket: &mut Self::TcpSocket, buffer: &[u8]) -> Result<usize> {
-        let handle = socket.place.handle;
-        turn(socket.place.stack, |engine, _| {
-            engine.send(handle, buffer).map_err(convert)
-        })
+        let place = &socket.place;
+        let taken = place.turn(|engine, handle, _| engine.send(handle, buffer))?;
+        taken.map_err(convert)
     }
 
     /// Copies what has come; 0 bytes only into an empty buffer.
@@ -116,13 +112,12 @@ impl<'s, 'a, P: Port> TcpClientStack for &'s Stack<'a, P> {
     /// [`RecvError`](crate::RecvError) once, behind everything that had
     /// arrived.
     fn receive(&mut self, socket: &mut Self::TcpSocket, buffer: &mut [u8]) -> Result<usize> {
-        let handle = socket.place.handle;
-        turn(socket.place.stack, |engine, _| {
-            match engine.recv(handle, buffer).map_err(convert)? {
-                0 if !buffer.is_empty() => Err(Error::Ended.into()),
-                n => Ok(n),
-            }
-        })
+        let place = &socket.place;
+        let received = place.turn(|engine, handle, _| engine.recv(handle, buffer))?;
+        match received.map_err(convert)? {
+            0 if !buffer.is_empty() => Err(Error::Ended.into()),
+            n => Ok(n),
+        }
     }
 
     /// Starts to close: what was taken is sent, then the connection is
@@ -141,11 +136,7 @@ impl<P: Port> TcpFullStack for &Stack<'_, P> {
     ///
     /// # Errors
     /// [`ConnectError::AlreadyBound`](crate::ConnectError::AlreadyBound)
-    fn bind(
-        &mut self,
-        socket: &mut Self::TcpSocket,
-        local_port: u16,
-    ) -> Outcome<()> {
+    fn bind(&mut self, socket: &mut Self::TcpSocket, local_port: u16) -> Outcome<()> {
         socket.place.bind(local_port)
     }
 
@@ -157,9 +148,7 @@ impl<P: Port> TcpFullStack for &Stack<'_, P> {
     /// connected.
     fn listen(&mut self, socket: &mut Self::TcpSocket) -> Outcome<()> {
         let TcpSocket { place, backlog } = socket;
-        begin(place.stack, |engine| {
-            Ok(engine.listen(place.handle, *backlog)?)
-        })
+        Ok(place.turn(|engine, handle, _| engine.listen(handle, *backlog))??)
     }
 
     /// The connection that has waited longest, and its address.
@@ -168,14 +157,11 @@ impl<P: Port> TcpFullStack for &Stack<'_, P> {
     /// [`AcceptError`](crate::AcceptError); `NoSlot` leaves the connection
     /// waiting, `Open` says why `listen` has failed.
     fn accept(&mut self, socket: &mut Self::TcpSocket) -> Result<(Self::TcpSocket, SocketAddr)> {
-        let Place { stack, handle } = socket.place;
-        let (child, remote) = turn(stack, |engine, now| {
-            engine.accept(now, handle).map_err(convert)
-        })?;
-        let place = Place {
-            stack,
-            handle: child,
-        };
+        let Place { stack, .. } = socket.place;
+        let place = &socket.place;
+        let accepted = place.turn(|engine, handle, now| engine.accept(now, handle))?;
+        let (handle, remote) = accepted.map_err(convert)?;
+        let place = Place { stack, handle };
         Ok((TcpSocket { place, backlog: 1 }, remote))
     }
 }

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use embedded_nal::{UdpClientStack, UdpFullStack};
 
-use super::{Error, Outcome, Place, Result, begin, convert, look, turn};
+use super::{Error, Outcome, Place, Result, convert};
 use crate::{
     engine::Engine,
     stack::{Port, Stack},
@@ -34,17 +34,15 @@ impl<'s, 'a, P: Port> UdpSocket<'s, 'a, P> {
     /// # Errors
     /// [`Error::Busy`]
     pub fn local(&self) -> Outcome<Option<SocketAddr>> {
-        let handle = self.place.handle;
-        look(self.place.stack, |engine| engine.local(handle))
+        self.place.local()
     }
 
     fn send(&self, to: Option<SocketAddr>, data: &[u8]) -> Result<()> {
-        let handle = self.place.handle;
-        turn(self.place.stack, |engine, _| {
+        let taken = self.place.turn(|engine, handle, _| {
             let to = to.or(engine.remote(handle)).or(self.last);
-            engine.send_to(handle, data, to).map_err(convert)?;
-            Ok(())
-        })
+            engine.send_to(handle, data, to)
+        })?;
+        taken.map(drop).map_err(convert)
     }
 }
 
@@ -63,13 +61,9 @@ impl<'s, 'a, P: Port> UdpClientStack for &'s Stack<'a, P> {
     ///
     /// # Errors
     /// [`ConnectError`](crate::ConnectError)
-    fn connect(
-        &mut self,
-        socket: &mut Self::UdpSocket,
-        remote: SocketAddr,
-    ) -> Outcome<()> {
-        let Place { stack, handle } = socket.place;
-        begin(stack, |engine| Ok(engine.connect(handle, remote)?))
+    fn connect(&mut self, socket: &mut Self::UdpSocket, remote: SocketAddr) -> Outcome<()> {
+        let place = &socket.place;
+        Ok(place.turn(|engine, handle, _| engine.connect(handle, remote))??)
     }
 
     /// Takes one datagram, to the peer or to where `send_to` went last; later
@@ -93,10 +87,9 @@ impl<'s, 'a, P: Port> UdpClientStack for &'s Stack<'a, P> {
         socket: &mut Self::UdpSocket,
         buffer: &mut [u8],
     ) -> Result<(usize, SocketAddr)> {
-        let Place { stack, handle } = socket.place;
-        let received = turn(stack, |engine, _| {
-            engine.recv_from(handle, buffer).map_err(convert)
-        })?;
+        let place = &socket.place;
+        let received = place.turn(|engine, handle, _| engine.recv_from(handle, buffer))?;
+        let received = received.map_err(convert)?;
         if received.is_truncated() {
             let (len, whole) = (received.len, received.whole);
             return Err(Error::Truncated { len, whole }.into());
@@ -120,11 +113,7 @@ impl<P: Port> UdpFullStack for &Stack<'_, P> {
     ///
     /// # Errors
     /// [`ConnectError`](crate::ConnectError)
-    fn bind(
-        &mut self,
-        socket: &mut Self::UdpSocket,
-        local_port: u16,
-    ) -> Outcome<()> {
+    fn bind(&mut self, socket: &mut Self::UdpSocket, local_port: u16) -> Outcome<()> {
         socket.place.bind(local_port)
     }
 

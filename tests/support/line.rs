@@ -106,7 +106,10 @@ impl Read for Line {
         self.wires(|wires| {
             let n = buffer.len().min(wires.to_host.len());
             let bytes = wires.to_host.drain(..n);
-            buffer.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+            buffer
+                .iter_mut()
+                .zip(bytes)
+                .for_each(|(to, from)| *to = from);
             n
         })
     }

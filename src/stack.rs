@@ -119,13 +119,18 @@ impl<'a, P: Port> Stack<'a, P> {
     pub fn wake_at(&self) -> Result<Option<u64>, Error> {
         let Core { engine, port } = &mut *self.core()?;
         let now = port.now();
+        // Since the last step the caller may have given the engine work, and
+        // something may have become due.
         engine.poll(now);
-        let at_once = !engine.tx().is_empty() || matches!(port.read_ready(), Ok(true));
-        Ok(if at_once {
-            Some(now)
-        } else {
-            engine.wake_at(now)
-        })
+        if matches!(port.read_ready(), Ok(true)) {
+            return Ok(Some(now));
+        }
+        if !engine.tx().is_empty() {
+            // A full transmit buffer drains a byte or more a millisecond.
+            let full = matches!(port.write_ready(), Ok(false));
+            return Ok(Some(now.saturating_add(full.into())));
+        }
+        Ok(engine.wake_at(now))
     }
 
     /// Why the stack has stopped, if it has.
@@ -199,19 +204,8 @@ impl<'a, P: Port> Stack<'a, P> {
 
     /// Waits until something can have changed, `deadline` at the latest.
     pub(crate) fn idle(&self, deadline: u64) -> Result<(), Error> {
-        let mut core = self.core()?;
-        let now = core.port.now();
-        // Since the last step the caller may have given the engine work, and
-        // something may have become due.
-        core.engine.poll(now);
-        if core.engine.tx().is_empty() {
-            let at = core.engine.wake_at(now).unwrap_or(deadline).min(deadline);
-            core.port.idle_until(at);
-        } else if matches!(core.port.write_ready(), Ok(false)) {
-            // The transmit buffer is full; it drains a byte or more a
-            // millisecond.
-            core.port.idle_until(now.saturating_add(1));
-        }
+        let at = self.wake_at()?.unwrap_or(deadline).min(deadline);
+        self.core()?.port.idle_until(at);
         Ok(())
     }
 

@@ -14,7 +14,10 @@ use embedded_nal::{
     nb::{self, Error::WouldBlock},
 };
 use quectel_sim::{Config, Direction, Echo, LineFault, Record, Source, Then, Times, UrcPlace};
-use quectel_sockets::{Slot, Stack, nb::TcpSocket};
+use quectel_sockets::{
+    Slot, Stack,
+    nb::{TcpSocket, UdpSocket},
+};
 use support::sim::{PolledSim, SimPort, config, noise};
 
 const ECHO: &str = "192.0.2.7:7";
@@ -303,6 +306,49 @@ fn faults_of_the_line() {
     }
     println!("{intact} intact, {broken} broken");
     assert!(intact + broken == 1 || (intact > 10 && broken > 5));
+}
+
+/// A port is bound in the address family that the context has.
+#[test]
+fn a_context_with_ipv6_alone() {
+    let port = module(921_600);
+    let echo = address("[2001:db8:7::7]:7");
+    port.sim.borrow_mut().serve_udp(echo, Echo);
+    let (mut rx, mut tx) = ([[0; 1500]; 3], [[0; 1500]; 3]);
+    let buffers = rx.iter_mut().zip(&mut tx);
+    let mut slots: Vec<Slot> = buffers.map(|(rx, tx)| Slot::new(rx, tx)).collect();
+    let config = quectel_sockets::Config {
+        context_type: quectel_sockets::ContextType::V6,
+        ..config()
+    };
+    let stack = &mut &Stack::new(port.polled(), &mut slots, config);
+    up(&port, stack);
+
+    let mut listener = TcpSocket::new(stack).unwrap();
+    TcpFullStack::bind(stack, &mut listener, 8080).unwrap();
+    stack.listen(&mut listener).unwrap();
+    port.super_loop(10_000, || listener.state().unwrap() as u8 == 1);
+    let client = address("[2001:db8:9::9]:5000");
+    assert!(port.sim.borrow_mut().dial(client, 8080, Echo));
+    let mut from = None;
+    port.super_loop(10_000, || {
+        from = unless_blocked(stack.accept(&mut listener)).unwrap();
+        from.is_some()
+    });
+    assert_eq!(from.unwrap().1, client);
+
+    let mut socket = UdpSocket::new(stack).unwrap();
+    UdpFullStack::bind(stack, &mut socket, 5683).unwrap();
+    let mut sent = false;
+    port.super_loop(10_000, || {
+        if !sent {
+            let result = stack.send_to(&mut socket, echo, b"hello");
+            sent = unless_blocked(result).unwrap().is_some();
+        }
+        let mut buffer = [0; 16];
+        let received = UdpClientStack::receive(stack, &mut socket, &mut buffer);
+        unless_blocked(received).unwrap() == Some((5, echo))
+    });
 }
 
 /// Nothing is left of sockets that come and go, some in the middle of their

@@ -1,31 +1,6 @@
 //! The `nb` face: the traits of embedded-nal 0.9 on `&Stack`, for super-loops
 //! and RTIC. Nothing waits, and neither an executor nor a time driver is
-//! needed. The guide is the page [`super_loop`].
-//!
-//! ```
-//! use embedded_nal::{TcpClientStack, nb::block};
-//!
-//! /// A client from anywhere, which knows nothing of modules.
-//! fn ask<S: TcpClientStack>(
-//!     net: &mut S,
-//!     server: core::net::SocketAddr,
-//!     answer: &mut [u8],
-//! ) -> Result<usize, S::Error> {
-//!     let mut socket = net.socket()?;
-//!     block!(net.connect(&mut socket, server))?;
-//!     block!(net.send(&mut socket, b"hello\n"))?;
-//!     let n = block!(net.receive(&mut socket, answer))?;
-//!     net.close(socket)?;
-//!     Ok(n)
-//! }
-//!
-//! use quectel_sockets::{Port, Stack, nb::Error};
-//! fn on_a_module(stack: &Stack<'_, impl Port>) -> Result<(), Error> {
-//!     let mut answer = [0; 64];
-//!     let _n = ask(&mut &*stack, "192.0.2.7:7".parse().unwrap(), &mut answer)?;
-//!     Ok(())
-//! }
-//! ```
+//! needed. The guide, with an example, is the page [`super_loop`].
 
 #[doc = include_str!("super_loop.md")]
 pub mod super_loop {}

@@ -6,12 +6,7 @@
 
 mod support;
 
-use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpListener, UdpSocket},
-    process::ExitCode,
-    thread,
-};
+use std::{net::SocketAddr, process::ExitCode};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -21,6 +16,7 @@ use quectel_sockets::{
     socket::{AF_INET, Error, Protocol, SOCK_DGRAM, SOCK_STREAM, Socket},
 };
 use support::{
+    echo::echo_servers,
     module::Module,
     told::{exit, told, wrong},
 };
@@ -72,32 +68,6 @@ fn main() -> ExitCode {
         Ok(config) => exit(run(&args, config)),
         Err(what) => wrong(&what),
     }
-}
-
-/// Echo servers for TCP and UDP; returns their addresses.
-fn echo_servers() -> std::io::Result<(SocketAddr, SocketAddr)> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let datagrams = UdpSocket::bind("127.0.0.1:0")?;
-    let addresses = (listener.local_addr()?, datagrams.local_addr()?);
-    thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            thread::spawn(move || {
-                let mut buffer = [0; 2_048];
-                while let Ok(n @ 1..) = stream.read(&mut buffer) {
-                    if stream.write_all(&buffer[..n]).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    thread::spawn(move || {
-        let mut buffer = [0; 2_048];
-        while let Ok((n, from)) = datagrams.recv_from(&mut buffer) {
-            let _ = datagrams.send_to(&buffer[..n], from);
-        }
-    });
-    Ok(addresses)
 }
 
 fn run(args: &Args, config: Config<'_>) -> Result<(), String> {

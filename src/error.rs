@@ -87,7 +87,7 @@ pub enum Failure {
 macro_rules! error_traits {
     ($($name:ident),+) => {$(
         impl $name {
-            /// The errno.
+            /// The errno, as Linux numbers it.
             pub const fn errno(self) -> i32 {
                 self.about().0
             }
@@ -108,6 +108,8 @@ macro_rules! error_traits {
         }
     )+};
 }
+#[cfg(feature = "nb")]
+pub(crate) use error_traits;
 error_traits!(
     Failure,
     OpenError,
@@ -119,10 +121,10 @@ error_traits!(
 );
 
 /// errno, kind and text of an error.
-type About = (i32, ErrorKind, &'static str);
+pub(crate) type About = (i32, ErrorKind, &'static str);
 
 impl Failure {
-    const fn about(self) -> About {
+    pub(crate) const fn about(self) -> About {
         match self {
             Self::Reset => (
                 errno::ECONNRESET,
@@ -168,7 +170,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    const fn about(self) -> About {
+    pub(crate) const fn about(self) -> About {
         match self {
             Self::BadHandle => BAD_HANDLE,
             Self::NoSlot => (
@@ -222,7 +224,7 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    const fn about(self) -> About {
+    pub(crate) const fn about(self) -> About {
         match self {
             Self::BadHandle => BAD_HANDLE,
             Self::NoNetwork => (
@@ -319,12 +321,14 @@ pub enum AcceptError {
     NotListening,
     /// Every slot is in use; the connection goes on waiting.
     NoSlot,
+    /// The listener could not be opened.
+    Open(ConnectError),
     /// The listener broke.
     Failed(Failure),
 }
 
 impl AcceptError {
-    const fn about(self) -> About {
+    pub(crate) const fn about(self) -> About {
         match self {
             Self::BadHandle => BAD_HANDLE,
             Self::NotListening => (
@@ -333,6 +337,7 @@ impl AcceptError {
                 "the socket does not listen",
             ),
             Self::NoSlot => OpenError::NoSlot.about(),
+            Self::Open(error) => error.about(),
             Self::Failed(failure) => failure.about(),
         }
     }
@@ -367,7 +372,7 @@ pub enum SendError {
 }
 
 impl SendError {
-    const fn about(self) -> About {
+    pub(crate) const fn about(self) -> About {
         match self {
             Self::BadHandle => BAD_HANDLE,
             Self::NotConnected => NOT_CONNECTED,
@@ -414,7 +419,7 @@ pub enum RecvError {
 }
 
 impl RecvError {
-    const fn about(self) -> About {
+    pub(crate) const fn about(self) -> About {
         match self {
             Self::BadHandle => BAD_HANDLE,
             Self::NotConnected => NOT_CONNECTED,
@@ -442,7 +447,7 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
-    const fn about(self) -> About {
+    pub(crate) const fn about(self) -> About {
         match self {
             Self::InvalidName(_) => (errno::EINVAL, ErrorKind::InvalidInput, "not a host name"),
             Self::NoNetwork => (

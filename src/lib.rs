@@ -22,6 +22,8 @@
 //! - `defmt`: `defmt::Format` for the public types, and the [`trace`] by
 //!   defmt's macros.
 //! - `log`: the [`trace`] through the crate `log`.
+//! - `nb`: the module [`nb`], the traits of embedded-nal 0.9 for super-loops
+//!   and RTIC.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -50,6 +52,8 @@ mod datagram;
 mod engine;
 mod error;
 mod family;
+#[cfg(feature = "nb")]
+pub mod nb;
 mod ring;
 mod slot;
 pub mod socket;

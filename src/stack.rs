@@ -1,5 +1,5 @@
-//! An engine joined to a serial line and a clock: what the blocking faces
-//! stand on.
+//! An engine joined to a serial line and a clock: what the faces `socket` and
+//! `nb` stand on.
 
 use core::cell::{Cell, RefCell, RefMut};
 
@@ -100,6 +100,39 @@ impl<'a, P: Port> Stack<'a, P> {
         }
     }
 
+    /// Whether sockets can be opened now: the PDP context is active and the
+    /// line to the module in order. [`Event::Up`] tells when that comes.
+    ///
+    /// # Errors
+    /// [`Error::Busy`]
+    pub fn is_up(&self) -> Result<bool, Error> {
+        Ok(self.core()?.engine.is_up())
+    }
+
+    /// When [`poll`](Self::poll) is due if no byte comes before, in the
+    /// port's milliseconds; a time that has passed means at once, `None` not
+    /// at all. A program that calls nothing meanwhile may sleep until then or
+    /// until a byte has come.
+    ///
+    /// # Errors
+    /// [`Error::Busy`]
+    pub fn wake_at(&self) -> Result<Option<u64>, Error> {
+        let Core { engine, port } = &mut *self.core()?;
+        let now = port.now();
+        // Since the last step the caller may have given the engine work, and
+        // something may have become due.
+        engine.poll(now);
+        if matches!(port.read_ready(), Ok(true)) {
+            return Ok(Some(now));
+        }
+        if !engine.tx().is_empty() {
+            // A full transmit buffer drains a byte or more a millisecond.
+            let full = matches!(port.write_ready(), Ok(false));
+            return Ok(Some(now.saturating_add(full.into())));
+        }
+        Ok(engine.wake_at(now))
+    }
+
     /// Why the stack has stopped, if it has.
     ///
     /// # Errors
@@ -158,28 +191,21 @@ impl<'a, P: Port> Stack<'a, P> {
 
     /// Moves bytes both ways and polls; returns the time.
     pub(crate) fn step(&self) -> Result<u64, Error> {
-        let mut core = self.core()?;
+        Ok(self.step_of(&mut *self.core()?))
+    }
+
+    /// The same for one who has borrowed the core.
+    pub(crate) fn step_of(&self, core: &mut Core<'a, P>) -> u64 {
         let now = core.port.now();
         core.engine.release_dropped(now, self.dropped.take());
         core.step(now);
-        Ok(now)
+        now
     }
 
     /// Waits until something can have changed, `deadline` at the latest.
     pub(crate) fn idle(&self, deadline: u64) -> Result<(), Error> {
-        let mut core = self.core()?;
-        let now = core.port.now();
-        // Since the last step the caller may have given the engine work, and
-        // something may have become due.
-        core.engine.poll(now);
-        if core.engine.tx().is_empty() {
-            let at = core.engine.wake_at(now).unwrap_or(deadline).min(deadline);
-            core.port.idle_until(at);
-        } else if matches!(core.port.write_ready(), Ok(false)) {
-            // The transmit buffer is full; it drains a byte or more a
-            // millisecond.
-            core.port.idle_until(now.saturating_add(1));
-        }
+        let at = self.wake_at()?.unwrap_or(deadline).min(deadline);
+        self.core()?.port.idle_until(at);
         Ok(())
     }
 

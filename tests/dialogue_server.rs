@@ -185,14 +185,24 @@ fn a_port_that_is_in_use() {
         d.engine.connected(socket),
         Err(Other(ConnectError::AddressInUse))
     );
-    let failed = d.engine.accept(d.now, socket);
-    assert_eq!(failed, Err(Other(AcceptError::NotListening)));
+    let failed = Err(Other(AcceptError::NotListening));
+    assert_eq!(d.engine.accept(d.now, socket), failed);
     d.host("AT+QICLOSE=0,0\r").ok();
-    // Once more, when it is free.
+    // `accept` tells it too, if nobody has asked before.
     d.engine.listen(socket, 1).unwrap();
     d.host(LISTEN.replace("=1,0,", "=1,1,"))
         .ok()
-        .line("+QIOPEN: 1,0");
+        .line("+QIOPEN: 1,556");
+    let in_use = AcceptError::Open(ConnectError::AddressInUse);
+    assert_eq!(in_use.errno(), 98);
+    assert_eq!(d.engine.accept(d.now, socket), Err(Other(in_use)));
+    assert_eq!(d.engine.accept(d.now, socket), failed);
+    d.host("AT+QICLOSE=1,0\r").ok();
+    // Once more, when it is free.
+    d.engine.listen(socket, 1).unwrap();
+    d.host(LISTEN.replace("=1,0,", "=1,2,"))
+        .ok()
+        .line("+QIOPEN: 2,0");
     assert_eq!(d.engine.connected(socket), Ok(()));
 }
 

@@ -69,9 +69,39 @@ fn multi_socket() {
     succeeds("multi_socket", &["--bytes", "4000"], &says);
 }
 
+#[cfg(feature = "nb")]
+#[test]
+fn super_loop() {
+    let says = [
+        "echo.example.test is 127.0.0.1\n",
+        "TCP: connected",
+        "TCP: 20000 bytes came back unchanged",
+        "UDP: 3 of 3 datagrams came back",
+        " turns, the longest took ",
+    ];
+    succeeds(
+        "super_loop",
+        &["--bytes", "20000", "--datagrams", "3"],
+        &says,
+    );
+}
+
+/// The name does not resolve: told, with what to do.
+#[cfg(feature = "nb")]
+#[test]
+fn super_loop_without_a_server() {
+    let output = run("super_loop", &["--server", "nowhere.test:7"]);
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("nowhere.test"), "{error}");
+    assert!(error.contains("does not resolve (errno -2)"), "{error}");
+}
+
 #[test]
 fn arguments() {
-    for name in ["udp_echo", "tcp_server", "socket_states", "multi_socket"] {
+    let super_loop = cfg!(feature = "nb").then_some("super_loop");
+    let names = ["udp_echo", "tcp_server", "socket_states", "multi_socket"];
+    for name in names.into_iter().chain(super_loop) {
         succeeds(
             name,
             &["--help"],
@@ -83,5 +113,9 @@ fn arguments() {
     }
     refuses("udp_echo", &["--port", "/dev/null"], "--server");
     refuses("multi_socket", &["--port", "/dev/null"], "--server");
+    if let Some(name) = super_loop {
+        refuses(name, &["--port", "/dev/null"], "--server");
+        refuses(name, &["--server", "nowhere"], "HOST:PORT");
+    }
     refuses("multi_socket", &["--tcp", "12", "--udp", "1"], "12 sockets");
 }

@@ -1,7 +1,8 @@
 //! What the example programs share: a serial line to a simulated module in
-//! this process, a trace of the dialogue, a small web server.
+//! this process, a trace of the dialogue, small servers.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod echo;
 pub mod http;
 pub mod live;
 pub mod module;

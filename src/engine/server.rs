@@ -91,7 +91,8 @@ impl Engine<'_> {
     ///
     /// # Errors
     /// `WouldBlock` if there is none; [`AcceptError::NoSlot`] leaves it
-    /// waiting.
+    /// waiting; [`AcceptError::Open`] tells of a `listen` that has failed,
+    /// once.
     pub fn accept(
         &mut self,
         now: u64,
@@ -108,6 +109,10 @@ impl Engine<'_> {
         let Some(listener) = sock.id.filter(|_| sock.state == SocketState::Listen) else {
             return Err(match sock.opening {
                 Opening::Wanted | Opening::Running { .. } => nb::Error::WouldBlock,
+                Opening::Ended(Err(error)) => {
+                    sock.opening = Opening::Idle;
+                    AcceptError::Open(error).into()
+                }
                 _ => AcceptError::NotListening.into(),
             });
         };

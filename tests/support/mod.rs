@@ -2,4 +2,6 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod dialogue;
+#[cfg(feature = "nb")]
+pub mod line;
 pub mod sim;

@@ -130,6 +130,30 @@ impl Port for SimPort {
     }
 }
 
+/// The port and its clock as a super-loop has them.
+#[cfg(feature = "nb")]
+pub type PolledSim = quectel_sockets::nb::Polled<SimPort, Box<dyn FnMut() -> u64>>;
+
+#[cfg(feature = "nb")]
+impl SimPort {
+    pub fn polled(&self) -> PolledSim {
+        let clock = self.clone();
+        quectel_sockets::nb::Polled::new(self.clone(), Box::new(move || clock.ms()))
+    }
+
+    /// A super-loop: `turn` is called every millisecond until it says that
+    /// everything is done, for so many milliseconds at the most.
+    #[track_caller]
+    pub fn super_loop(&self, most_ms: u64, mut turn: impl FnMut() -> bool) {
+        let end = self.ms() + most_ms;
+        while !turn() {
+            assert!(self.ms() < end, "it does not come to an end");
+            let next = self.sim.borrow().now() + 1_000;
+            self.sim.borrow_mut().run_until(next);
+        }
+    }
+}
+
 /// Brings a stack of `sockets` sockets up on `port` and runs `test` on it.
 /// Rings have the size of one read and one send.
 pub fn on_stack<T>(

@@ -23,6 +23,8 @@ const RAM: [&str; 2] = [".data", ".bss"];
 
 pub(crate) struct Image {
     name: String,
+    /// The image that it is compared with.
+    than: Option<String>,
     flash: u64,
     ram: u64,
     /// Functions by address.
@@ -37,7 +39,7 @@ struct Function {
 }
 
 impl Image {
-    pub(crate) fn read(name: &str, path: &Path) -> Result<Self, String> {
+    pub(crate) fn read(name: &str, than: Option<&str>, path: &Path) -> Result<Self, String> {
         let wrong = |what: String| format!("{}: {what}; run `cargo xtask build`", path.display());
         let bytes = fs::read(path).map_err(|error| wrong(error.to_string()))?;
         let file = object::File::parse(&*bytes).map_err(|error| wrong(error.to_string()))?;
@@ -68,6 +70,7 @@ impl Image {
             .collect();
         Ok(Self {
             name: name.into(),
+            than: than.map(Into::into),
             flash: sum(&FLASH),
             ram: sum(&RAM),
             functions,
@@ -189,27 +192,43 @@ fn home(symbol: &str) -> Option<&'static str> {
     roots.find_map(own)
 }
 
-/// A table, with the difference of the last image to the first.
+/// A table, a column an image, and behind it what each adds to the one that it
+/// is compared with.
 pub(crate) fn print_sizes(images: &[Image]) {
-    let line = |what: &str, cells: Vec<u64>| {
+    print!("{:<24}", "bytes");
+    for image in images {
+        print!("{:>15}", image.name);
+    }
+    println!();
+    let line = |what: &str, size: &dyn Fn(&Image) -> u64| {
         print!("{what:<24}");
-        for cell in &cells {
-            print!("{cell:>12}");
-        }
-        if let [without, .., with] = cells[..] {
-            print!("{:>12}", with.saturating_sub(without));
+        for image in images {
+            print!("{:>15}", size(image));
         }
         println!();
     };
-    print!("{:<24}", "bytes");
-    for image in images {
-        print!("{:>12}", image.name);
-    }
-    println!("{:>12}", "difference");
-    line("flash", images.iter().map(|image| image.flash).collect());
+    line("flash", &|image| image.flash);
     for krate in CRATES {
-        let shares = images.iter().map(|image| image.share(krate)).collect();
-        line(&format!("  {krate}"), shares);
+        line(&format!("  {krate}"), &|image| image.share(krate));
     }
-    line("static RAM", images.iter().map(|image| image.ram).collect());
+    line("static RAM", &|image| image.ram);
+    for image in images {
+        let than = images
+            .iter()
+            .find(|other| Some(&other.name) == image.than.as_ref());
+        if let Some(than) = than {
+            let (flash, ram) = (
+                difference(image.flash, than.flash),
+                difference(image.ram, than.ram),
+            );
+            println!(
+                "{} adds {flash} of flash and {ram} of RAM to {}",
+                image.name, than.name
+            );
+        }
+    }
+}
+
+fn difference(with: u64, without: u64) -> i64 {
+    with.cast_signed().saturating_sub(without.cast_signed())
 }

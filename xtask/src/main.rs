@@ -77,8 +77,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the images cost without and with the library, in this order.
-const IMAGES: [&str; 2] = ["baseline", "tcp_client"];
+/// The images of examples/firmware, each with the one whose size is taken off
+/// to see what it adds.
+const IMAGES: [(&str, Option<&str>); 4] = [
+    ("baseline", None),
+    ("tcp_client", Some("baseline")),
+    ("engine_client", Some("baseline")),
+    ("nb_client", Some("engine_client")),
+];
 
 fn build(rest: &[String]) -> Result<(), String> {
     let mut cargo = toolchain::cargo(&target_dir()?)?;
@@ -116,7 +122,7 @@ fn size(no_panic: bool) -> Result<(), String> {
     let directory = thumb_dir()?.join(TARGET).join("release");
     let images = IMAGES
         .iter()
-        .map(|name| Image::read(name, &directory.join(name)))
+        .map(|(name, than)| Image::read(name, *than, &directory.join(name)))
         .collect::<Result<Vec<_>, _>>()?;
     image::print_sizes(&images);
     let panics = images.iter().filter(|image| image.print_panics()).count();

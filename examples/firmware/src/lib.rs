@@ -1,8 +1,9 @@
-//! What the images share: the board.
+//! What the images share: the board and the job.
 #![no_std]
 #![deny(unsafe_code)]
 
 pub mod bsp;
+pub mod job;
 
 use core::panic::PanicInfo;
 

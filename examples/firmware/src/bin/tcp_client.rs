@@ -5,17 +5,14 @@
 #![no_main]
 #![deny(unsafe_code)]
 
-use quectel_firmware::bsp::{self, Board};
+use quectel_firmware::{
+    bsp::{self, Board},
+    job::{REQUEST, SERVER, is_good},
+};
 use quectel_sockets::{
     CheckNetwork, Config, Slot, Stack,
     socket::{AF_INET, Error, IPPROTO_TCP, SOCK_STREAM},
 };
-
-/// Where to fetch from. The simulated module knows this name.
-const SERVER: (&str, u16) = ("www.example.test", 8080);
-const REQUEST: &[u8] = b"GET / HTTP/1.0\r\nHost: www.example.test\r\n\r\n";
-/// How the status line of a good answer starts, from its tenth byte.
-const OK: &[u8] = b"200";
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -44,7 +41,7 @@ fn fetch(board: Board) -> Result<bool, Error> {
     let first = socket.readline(&mut line)?.unwrap_or(0);
     let line = line.get(..first).unwrap_or_default();
     bsp::print(line);
-    let good = line.get(9..12) == Some(OK);
+    let good = is_good(line);
     let mut buffer = [0; 256];
     loop {
         match socket.recv(&mut buffer)? {

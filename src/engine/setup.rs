@@ -208,7 +208,16 @@ impl Engine<'_> {
     /// The PDP context is active, and the line to the module in order.
     pub fn is_up(&self) -> bool {
         let world = &self.world;
-        world.network.is_up() && world.recovery.is_none() && world.escalation.is_none()
+        let sound = world.recovery.is_none() && world.escalation.is_none();
+        world.network.is_up() && sound && world.fault.is_none()
+    }
+
+    /// Nothing is to be gained by waiting: [`is_up`](Self::is_up), or it will
+    /// not be.
+    pub(crate) fn is_decided(&self) -> bool {
+        // Absent, codes and locks do not go away by waiting.
+        let hopeless = !matches!(self.network().sim(), SIM_READY | 18 | 20 | 21);
+        self.is_up() || hopeless || self.world.fault.is_some()
     }
 
     /// Stage and code as `checkNet` numbers them; (3, 1) if

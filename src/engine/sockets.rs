@@ -157,6 +157,10 @@ impl<'a> Engine<'a> {
         let taken = slot.tx.push(data);
         if taken > 0 {
             slot.sock.acked = false;
+            if core::mem::take(&mut slot.sock.ack_wanted) {
+                // The pause between questions does not hold up new data.
+                slot.sock.retry_at = 0;
+            }
         }
         if taken == 0 && !data.is_empty() {
             return Err(nb::Error::WouldBlock);
@@ -183,6 +187,34 @@ impl<'a> Engine<'a> {
                 slot.sock.flush_wanted = true;
                 Err(nb::Error::WouldBlock)
             }
+        }
+    }
+
+    /// Whether the peer has acknowledged everything that `send` took: asks
+    /// with `AT+QISEND=<id>,0`, again and again with growing pauses. Nobody
+    /// acknowledges datagrams: as [`flushed`](Self::flushed) then.
+    ///
+    /// # Errors
+    /// `WouldBlock` if not yet; [`SendError::Closed`] if the connection ended
+    /// before it was known.
+    pub fn acked(&mut self, handle: Handle) -> nb::Result<(), SendError> {
+        let slot = self.slot(handle).ok_or(SendError::BadHandle)?;
+        if slot.sock.is_datagram() {
+            return self.flushed(handle);
+        }
+        let (failure, unsent) = (slot.sock.failure, slot.sock.unsent);
+        slot.sock.loss_told |= failure.is_some() || unsent;
+        let sock = &slot.sock;
+        let known = sock.sent_total == 0 || sock.acked && !sock.unverified;
+        match failure {
+            Some(failure) => Err(SendError::Failed(failure).into()),
+            None if unsent => Err(SendError::Failed(Failure::Reset).into()),
+            None if slot.tx.is_empty() && known => Ok(()),
+            None if sock.can_be_acked() => {
+                slot.sock.ack_wanted = true;
+                Err(nb::Error::WouldBlock)
+            }
+            None => Err(SendError::Closed.into()),
         }
     }
 
@@ -377,9 +409,13 @@ impl<'a> Engine<'a> {
         self.slot(handle).and_then(|slot| slot.sock.remote)
     }
 
-    /// Whether some slot waits for a close that nobody watches any more.
+    /// Whether some slot waits for a close that nobody watches any more, or
+    /// for the end of the command that was its last.
     pub fn is_closing_any(&self) -> bool {
-        self.world.slots.iter().any(|slot| slot.sock.released)
+        let job = self.world.job.as_ref();
+        let busy = job.and_then(|outstanding| outstanding.job.slot());
+        let mut slots = self.world.slots.iter().enumerate();
+        slots.any(|(at, slot)| slot.sock.released || !slot.sock.used && Some(at) == busy)
     }
 }
 
@@ -415,6 +451,11 @@ impl Sock {
     /// `recv` has nothing more to wait for.
     fn drained_or_gone(&self) -> bool {
         self.drained || !self.reads()
+    }
+
+    /// The module can still tell what the peer has acknowledged.
+    pub(super) fn can_be_acked(&self) -> bool {
+        self.state == SocketState::Established
     }
 
     pub(super) fn sendable(&self) -> nb::Result<(), SendError> {

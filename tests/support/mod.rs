@@ -4,4 +4,6 @@
 pub mod dialogue;
 #[cfg(feature = "nb")]
 pub mod line;
+pub mod script;
 pub mod sim;
+pub mod tasks;

@@ -1,0 +1,158 @@
+//! Waiting: an attempt is made, and made again each time the runner has found
+//! that it would no longer be in vain.
+
+use core::{
+    future::poll_fn,
+    mem,
+    task::{Poll, Waker},
+};
+
+use super::{Core, Error, Shared, WAITERS};
+use crate::{
+    engine::{Limit, Side, Wait},
+    slot::Handle,
+};
+
+/// Where the task is kept, and for what.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place {
+    Socket(Handle, Side, Wait),
+    Module(Wait),
+}
+
+impl<'a> Shared<'a> {
+    /// Attempts until it no longer would block, or until so many milliseconds
+    /// are over. Dropped, it leaves at most a waker behind.
+    pub(super) async fn wait<T, E: Into<Error>>(
+        &self,
+        place: Place,
+        timeout: Option<u32>,
+        mut attempt: impl FnMut(&mut Core<'a>) -> nb::Result<T, E>,
+    ) -> Result<T, Error> {
+        let mut first = true;
+        poll_fn(|cx| {
+            // Cloned and dropped outside the step: it may be foreign code.
+            let mut waker = Some(cx.waker().clone());
+            let step = self.with(|core| match attempt(core) {
+                Ok(value) => Poll::Ready(Ok(value)),
+                Err(nb::Error::Other(error)) => Poll::Ready(Err(error.into())),
+                Err(nb::Error::WouldBlock) if core.keep(place, first, timeout, &mut waker) => {
+                    Poll::Pending
+                }
+                Err(nb::Error::WouldBlock) => Poll::Ready(Err(Error::TimedOut)),
+            });
+            let step = step.unwrap_or_else(|busy| Poll::Ready(Err(busy)));
+            // An attempt may have left work, and time limits begin there. Not
+            // if nobody had woken this task: that would go on for ever where
+            // the runner is part of it.
+            let spurious = waker.is_some_and(|old| {
+                let own = old.will_wake(cx.waker());
+                if !own {
+                    // It had the place, and asks again.
+                    old.wake();
+                }
+                own
+            });
+            if first || step.is_ready() || !spurious {
+                self.kick();
+            }
+            first = false;
+            step
+        })
+        .await
+    }
+
+    /// Waits for the turn to resolve a name.
+    pub(super) async fn resolver(&self) -> Result<Turn<'_, 'a>, Error> {
+        let place = Place::Module(Wait::Turn);
+        let attempt = |core: &mut Core<'a>| match mem::replace(&mut core.resolving, true) {
+            true => Err(nb::Error::<Error>::WouldBlock),
+            false => Ok(()),
+        };
+        self.wait(place, None, attempt).await?;
+        Ok(Turn(self))
+    }
+}
+
+/// The turn to resolve a name; ends when dropped.
+pub(super) struct Turn<'s, 'a>(&'s Shared<'a>);
+
+impl Drop for Turn<'_, '_> {
+    fn drop(&mut self) {
+        let _ = self.0.with(|core| core.resolving = false);
+        self.0.kick();
+    }
+}
+
+impl Core<'_> {
+    /// Keeps the task; `false` if its time is over. The waker that had the
+    /// place goes to the caller.
+    fn keep(
+        &mut self,
+        place: Place,
+        first: bool,
+        timeout: Option<u32>,
+        waker: &mut Option<Waker>,
+    ) -> bool {
+        match place {
+            Place::Socket(handle, side, wait) => {
+                let waiters = self.engine.waiters(usize::from(handle.index));
+                let Some(waiter) = waiters.map(|waiters| waiters.side(side)) else {
+                    return false;
+                };
+                if first {
+                    waiter.limit = timeout.map_or(Limit::Never, Limit::Within);
+                } else if waiter.limit == Limit::Over {
+                    return false;
+                }
+                waiter.wait = wait;
+                mem::swap(&mut waiter.waker, waker);
+            }
+            Place::Module(what) => self.keep_in_list(what, waker),
+        }
+        true
+    }
+
+    fn keep_in_list(&mut self, what: Wait, waker: &mut Option<Waker>) {
+        let Some(new) = waker.take() else {
+            return;
+        };
+        let (mut at, mut free) = (0, None);
+        while let Some(place) = self.place(at) {
+            match place {
+                Some((kept, of)) if *of == what && kept.will_wake(&new) => {
+                    free = Some(at);
+                    break;
+                }
+                None if free.is_none() => free = Some(at),
+                _ => {}
+            }
+            at += 1;
+        }
+        // If all are taken, one task makes room and asks again.
+        self.evicted = (self.evicted + 1) % at.max(1);
+        let evicted = self.evicted;
+        if let Some(place) = self.place(free.unwrap_or(evicted)) {
+            *waker = place.replace((new, what)).map(|(old, _)| old);
+        }
+    }
+
+    /// The places for tasks that wait for the module.
+    fn place(&mut self, at: usize) -> Option<&mut Option<(Waker, Wait)>> {
+        match at.checked_sub(WAITERS) {
+            None => self.waiters.get_mut(at),
+            Some(at) => Some(&mut self.engine.waiters(at)?.module),
+        }
+    }
+
+    /// A task that waits for the module and can go on; of the place at `at`.
+    pub(super) fn take_told(&mut self, at: usize) -> Option<Waker> {
+        let what = self.place(at)?.as_ref()?.1;
+        let told = match what {
+            Wait::Turn => !self.resolving,
+            other => self.engine.has_come(other),
+        };
+        let place = self.place(at)?;
+        place.take_if(|_| told).map(|(waker, _)| waker)
+    }
+}

@@ -14,9 +14,12 @@
 #[path = "../../examples/support/live.rs"]
 mod live_module;
 
+mod asynch_face;
 mod face;
 mod live;
 mod nal_async;
+#[cfg(feature = "nb")]
+mod nb_face;
 mod peer;
 mod scripts;
 mod socket_face;
@@ -84,4 +87,26 @@ fn the_sockets_of_this_pc_behind_nal_async() {
 #[test]
 fn the_socket_face() {
     socket_face::on_socket_face(|face| assert_eq!(seen_on(face), expected()));
+}
+
+#[cfg(feature = "nb")]
+#[test]
+fn the_nb_face() {
+    nb_face::on_nb_face(|face| assert_eq!(seen_on(face), expected()));
+}
+
+#[test]
+fn the_asynch_face() {
+    asynch_face::on_asynch_face(|face| assert_eq!(seen_on(face), expected()));
+}
+
+/// It has no servers.
+#[test]
+fn the_asynch_face_behind_nal_async() {
+    asynch_face::on_nal_async_face(|face| {
+        assert_eq!(
+            without_servers(seen_on(face)),
+            without_servers(expected())
+        );
+    });
 }

@@ -141,11 +141,11 @@ fn super_loop(
         // Every call below does a step of the stack; this one is for the
         // times in which none of them is made.
         stack.poll().map_err(failed("the stack"))?;
-        if stack.is_up().map_err(failed("the stack"))? {
-            if let Some(address) = name.turn(&mut net, &servers.host)? {
-                stream.turn(&mut net, SocketAddr::new(address, servers.tcp))?;
-                datagrams.turn(&mut net, SocketAddr::new(address, servers.udp))?;
-            }
+        if stack.is_up().map_err(failed("the stack"))?
+            && let Some(address) = name.turn(&mut net, &servers.host)?
+        {
+            stream.turn(&mut net, SocketAddr::new(address, servers.tcp))?;
+            datagrams.turn(&mut net, SocketAddr::new(address, servers.udp))?;
         }
         if start.elapsed() >= Duration::from_millis(250) * blinks {
             // The lamp keeps its pace, whatever the network does. (A simulated

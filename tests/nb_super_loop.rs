@@ -254,7 +254,7 @@ fn faults_of_the_line() {
             up(&port, stack);
             let random = noise(4, seed);
             let offset = u64::from(random[0]) * 40 + u64::from(random[1]);
-            let direction = if random[2] % 2 == 0 {
+            let direction = if random[2].is_multiple_of(2) {
                 Direction::ToHost
             } else {
                 Direction::ToModule

@@ -7,7 +7,7 @@ use embedded_io_async::{ErrorType, Read, ReadReady, Write, WriteReady};
 use super::{Core, Error, Shared, wait::Place};
 use crate::{
     engine::{Engine, FROM_NEXT_POLL, Side, Wait},
-    error::OpenError,
+    error::{OpenError, SendError},
     slot::Handle,
     state::SocketState,
 };
@@ -35,16 +35,16 @@ impl<'a> Socket<'a> {
     }
 
     /// Attempts one of the engine's calls until it no longer would block.
-    pub(super) async fn wait<T, E: Into<Error>>(
+    pub(super) fn wait<T, E: Into<Error>>(
         &self,
         side: Side,
         wait: Wait,
         mut attempt: impl FnMut(&mut Engine<'a>, Handle) -> nb::Result<T, E>,
-    ) -> Result<T, Error> {
+    ) -> impl Future<Output = Result<T, Error>> {
         let handle = self.handle;
-        let attempt = |core: &mut Core<'a>| attempt(&mut core.engine, handle);
+        let attempt = move |core: &mut Core<'a>| attempt(&mut core.engine, handle);
         let place = Place::Socket(handle, side, wait);
-        self.shared.wait(place, self.timeout, attempt).await
+        self.shared.wait(place, self.timeout, attempt)
     }
 
     /// One of the engine's calls that never waits.
@@ -91,32 +91,35 @@ impl<'a> Socket<'a> {
         state.ok().flatten().unwrap_or_default()
     }
 
-    async fn read(&self, buffer: &mut [u8]) -> Result<usize, Error> {
+    fn read(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize, Error>> {
         let attempt = |engine: &mut Engine<'a>, handle| engine.recv(handle, buffer);
-        self.wait(Side::Rx, Wait::Receive, attempt).await
+        self.wait(Side::Rx, Wait::Receive, attempt)
     }
 
-    async fn write(&self, data: &[u8]) -> Result<usize, Error> {
+    fn write(&self, data: &[u8]) -> impl Future<Output = Result<usize, Error>> {
         let attempt = |engine: &mut Engine<'a>, handle| engine.send(handle, data);
-        self.wait(Side::Tx, Wait::Send(1), attempt).await
+        self.wait(Side::Tx, Wait::Send(1), attempt)
     }
 
-    async fn write_all(&self, mut data: &[u8]) -> Result<(), Error> {
-        while !data.is_empty() {
-            let n = self.write(data).await?;
-            data = data.get(n..).unwrap_or_default();
-        }
-        Ok(())
+    fn write_all(&self, mut data: &[u8]) -> impl Future<Output = Result<(), Error>> {
+        let attempt = move |engine: &mut Engine<'a>, handle| {
+            while !data.is_empty() {
+                let n = engine.send(handle, data)?;
+                data = data.get(n..).unwrap_or_default();
+            }
+            Ok::<_, nb::Error<SendError>>(())
+        };
+        self.wait(Side::Tx, Wait::Send(1), attempt)
     }
 
-    pub(super) async fn flush(&self) -> Result<(), Error> {
-        let attempt = |engine: &mut Engine<'a>, handle| engine.flushed(handle);
-        self.wait(Side::Tx, Wait::Flush, attempt).await
+    pub(super) fn flush(&self) -> impl Future<Output = Result<(), Error>> {
+        self.wait(Side::Tx, Wait::Flush, |engine, handle| {
+            engine.flushed(handle)
+        })
     }
 
-    async fn wait_acked(&self) -> Result<(), Error> {
-        let attempt = |engine: &mut Engine<'a>, handle| engine.acked(handle);
-        self.wait(Side::Tx, Wait::Ack, attempt).await
+    fn wait_acked(&self) -> impl Future<Output = Result<(), Error>> {
+        self.wait(Side::Tx, Wait::Ack, |engine, handle| engine.acked(handle))
     }
 
     /// Whether a call would not wait.
@@ -320,8 +323,8 @@ macro_rules! reads {
             /// # Errors
             /// [`RecvError`](crate::RecvError), [`Error::TimedOut`]. A broken
             /// connection is told once, after everything that had arrived.
-            pub async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-                self.0.read(buffer).await
+            pub fn read(&mut self, buffer: &mut [u8]) -> impl Future<Output = Result<usize, Error>> {
+                self.0.read(buffer)
             }
         }
 
@@ -349,16 +352,17 @@ macro_rules! writes {
             /// # Errors
             /// [`SendError`](crate::SendError), [`Error::TimedOut`]; nothing
             /// was taken then.
-            pub async fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
-                self.0.write(data).await
+            pub fn write(&mut self, data: &[u8]) -> impl Future<Output = Result<usize, Error>> {
+                self.0.write(data)
             }
 
-            /// Takes all of it. Dropped, or with an error, it has taken some.
+            /// Takes all of it; the time-out is for all. Dropped, or with an
+            /// error, it may have taken some.
             ///
             /// # Errors
             /// As [`write`](Self::write).
-            pub async fn write_all(&mut self, data: &[u8]) -> Result<(), Error> {
-                self.0.write_all(data).await
+            pub fn write_all(&mut self, data: &[u8]) -> impl Future<Output = Result<(), Error>> {
+                self.0.write_all(data)
             }
 
             /// Waits until the module has taken the last byte (`SEND OK`) and
@@ -366,8 +370,8 @@ macro_rules! writes {
             ///
             /// # Errors
             /// [`SendError`](crate::SendError), [`Error::TimedOut`]
-            pub async fn flush(&mut self) -> Result<(), Error> {
-                self.0.flush().await
+            pub fn flush(&mut self) -> impl Future<Output = Result<(), Error>> {
+                self.0.flush()
             }
 
             /// Waits until the peer has acknowledged the last byte: asks with
@@ -375,8 +379,8 @@ macro_rules! writes {
             ///
             /// # Errors
             /// [`SendError`](crate::SendError), [`Error::TimedOut`]
-            pub async fn wait_acked(&mut self) -> Result<(), Error> {
-                self.0.wait_acked().await
+            pub fn wait_acked(&mut self) -> impl Future<Output = Result<(), Error>> {
+                self.0.wait_acked()
             }
         }
 

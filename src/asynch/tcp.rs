@@ -1,13 +1,13 @@
 //! TCP sockets, whole and split.
 
-use core::net::SocketAddr;
+use core::{mem, net::SocketAddr};
 
 use embedded_io_async::{ErrorType, Read, ReadReady, Write, WriteReady};
 
 use super::{Core, Error, Shared, wait::Place};
 use crate::{
     engine::{Engine, FROM_NEXT_POLL, Side, Wait},
-    error::{OpenError, SendError},
+    error::{ConnectError, OpenError, SendError},
     slot::Handle,
     state::SocketState,
 };
@@ -55,22 +55,20 @@ impl<'a> Socket<'a> {
         self.shared.with(|core| call(&mut core.engine, self.handle))
     }
 
-    /// Waits until what was started is open; given up when the time is over.
-    pub(super) async fn opened(&self) -> Result<(), Error> {
-        let opened = self.wait(Side::Tx, Wait::Open, |engine, handle| {
+    /// Starts to open, and waits for the outcome; given up when the time is
+    /// over.
+    pub(super) fn open(
+        &self,
+        start: impl Fn(&mut Engine<'a>, Handle) -> Result<(), ConnectError>,
+    ) -> impl Future<Output = Result<(), Error>> {
+        let mut started = false;
+        let attempt = move |engine: &mut Engine<'a>, handle| {
+            if !mem::replace(&mut started, true) {
+                start(engine, handle)?;
+            }
             engine.connected(handle)
-        });
-        let opened = opened.await;
-        if opened == Err(Error::TimedOut) {
-            self.ask(|engine, handle| engine.cancel_connect(handle))?;
-            self.shared.kick();
-        }
-        opened
-    }
-
-    pub(super) async fn connect(&self, remote: SocketAddr) -> Result<(), Error> {
-        self.ask(|engine, handle| engine.connect(handle, remote))??;
-        self.opened().await
+        };
+        self.wait(Side::Tx, Wait::Open, attempt)
     }
 
     pub(super) fn local(&self) -> Option<SocketAddr> {
@@ -127,14 +125,15 @@ impl<'a> Socket<'a> {
         self.ask(|engine, handle| engine.is_ready(handle, wait))
     }
 
-    pub(super) async fn close(self) -> Result<(), Error> {
-        self.ask(|engine, handle| engine.start_close(FROM_NEXT_POLL, handle))?;
-        let closed = self.wait(Side::Tx, Wait::Close, |engine, handle| {
-            let closed = engine.is_closed(handle);
-            closed.then_some(()).ok_or(nb::Error::<Error>::WouldBlock)
-        });
-        let _ = closed.await;
-        Ok(self.ask(|engine, handle| engine.untold_loss(handle))??)
+    pub(super) fn close(&self) -> impl Future<Output = Result<(), Error>> {
+        let attempt = |engine: &mut Engine<'a>, handle| {
+            engine.start_close(FROM_NEXT_POLL, handle);
+            match engine.is_closed(handle) {
+                true => engine.untold_loss(handle).map_err(nb::Error::Other),
+                false => Err(nb::Error::WouldBlock),
+            }
+        };
+        self.wait(Side::Tx, Wait::Close, attempt)
     }
 
     pub(super) fn abort(self) {
@@ -154,7 +153,7 @@ impl Drop for Socket<'_> {
 /// [`close`](Self::close), which then nobody awaits.
 ///
 /// ```
-/// use core::net::SocketAddr;
+/// use core::{mem, net::SocketAddr};
 /// use quectel_sockets::asynch::{Error, Stack};
 /// async fn ask(stack: Stack<'_>, server: SocketAddr) -> Result<[u8; 4], Error> {
 ///     let mut socket = stack.tcp_socket().await?;
@@ -199,8 +198,9 @@ impl<'a> TcpSocket<'a> {
     ///
     /// # Errors
     /// [`ConnectError`](crate::ConnectError), [`Error::TimedOut`]
-    pub async fn connect(&mut self, remote: SocketAddr) -> Result<(), Error> {
-        self.0.connect(remote).await
+    pub fn connect(&mut self, remote: SocketAddr) -> impl Future<Output = Result<(), Error>> {
+        self.0
+            .open(move |engine, handle| engine.connect(handle, remote))
     }
 
     /// Names the local port, 0 for any, for the `connect` or `listen` to come.
@@ -216,10 +216,9 @@ impl<'a> TcpSocket<'a> {
     ///
     /// # Errors
     /// [`ConnectError`](crate::ConnectError), [`Error::TimedOut`]
-    pub async fn listen(&mut self, backlog: u8) -> Result<(), Error> {
+    pub fn listen(&mut self, backlog: u8) -> impl Future<Output = Result<(), Error>> {
         self.0
-            .ask(|engine, handle| engine.listen(handle, backlog))??;
-        self.0.opened().await
+            .open(move |engine, handle| engine.listen(handle, backlog))
     }
 
     /// Waits for a connection, and for a slot to put it in.
@@ -269,12 +268,13 @@ impl<'a> TcpSocket<'a> {
     }
 
     /// Sends what was taken, closes, and gives the slot back. Bounded by the
-    /// linger time and `AT+QICLOSE`'s own, 10 s each; the time-out ends the
-    /// waiting, not the closing. So does a drop.
+    /// linger time and `AT+QICLOSE`'s own, 10 s each. The time-out and a drop
+    /// end the waiting, not the closing.
     ///
     /// # Errors
     /// [`SendError`](crate::SendError) if bytes are known to be lost and no
-    /// earlier call has said so; the socket is closed all the same.
+    /// earlier call has said so; [`Error::TimedOut`]. The socket is closed all
+    /// the same.
     pub async fn close(self) -> Result<(), Error> {
         self.0.close().await
     }

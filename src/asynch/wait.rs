@@ -132,6 +132,9 @@ impl Core<'_> {
                 if first {
                     waiter.limit = timeout.map_or(Limit::Never, Limit::Within);
                 } else if waiter.limit == Limit::Over {
+                    if wait == Wait::Open {
+                        self.engine.cancel_connect(handle);
+                    }
                     return false;
                 }
                 waiter.wait = wait;

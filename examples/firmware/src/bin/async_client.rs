@@ -42,13 +42,12 @@ async fn fetch(stack: Stack<'_>) -> Result<bool, Error> {
         return Ok(false);
     }
     let (name, port) = SERVER;
-    let addresses = stack.resolve(name).await?;
-    let Some(ip) = addresses.first() else {
+    let Some(ip) = stack.resolve(name).await?.first().copied() else {
         return Ok(false);
     };
     let mut socket = stack.tcp_socket().await?;
     socket.set_timeout(Some(60_000));
-    socket.connect(SocketAddr::new(*ip, port)).await?;
+    socket.connect(SocketAddr::new(ip, port)).await?;
     socket.write_all(REQUEST).await?;
     let mut buffer = [0; 256];
     let mut good = None;

@@ -174,7 +174,7 @@ impl<'a> TcpSocket<'a> {
     /// Milliseconds that each call may wait, from the call on: the runner
     /// looks at the clock when it has its next turn. `None`, as at the
     /// beginning, for any time. A call that fails with [`Error::TimedOut`]
-    /// has taken and delivered nothing.
+    /// has taken and delivered nothing; `write_all` may have taken some.
     pub fn set_timeout(&mut self, ms: Option<u32>) {
         self.0.set_timeout(ms);
     }

@@ -4,6 +4,7 @@
 //! [`Engine`] is the driver: a state machine over bytes and time that touches
 //! no UART. [`Stack`] joins it to a [`Port`], a serial line with a clock, and
 //! offers the calls of Python's and QuecPython's `socket`: see [`socket`].
+//! The module `asynch` is for tasks on an executor.
 //!
 //! # Errors and recovery
 //! - An operation's error names what failed and has an `errno()`. The socket
@@ -19,6 +20,7 @@
 //!
 //! # Features
 //! None is on by default, each only adds, and any of them go together.
+//! - `asynch`: the module `asynch`, for tasks that await sockets.
 //! - `defmt`: `defmt::Format` for the public types, and the [`trace`] by
 //!   defmt's macros.
 //! - `log`: the [`trace`] through the crate `log`.

@@ -79,11 +79,13 @@ fn main() -> ExitCode {
 
 /// The images of examples/firmware, each with the one whose size is taken off
 /// to see what it adds.
-const IMAGES: [(&str, Option<&str>); 4] = [
+const IMAGES: [(&str, Option<&str>); 6] = [
     ("baseline", None),
     ("tcp_client", Some("baseline")),
-    ("engine_client", Some("baseline")),
-    ("nb_client", Some("engine_client")),
+    ("engine_polled", Some("baseline")),
+    ("nb_client", Some("engine_polled")),
+    ("engine_timed", Some("baseline")),
+    ("async_client", Some("engine_timed")),
 ];
 
 fn build(rest: &[String]) -> Result<(), String> {

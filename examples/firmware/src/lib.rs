@@ -4,6 +4,7 @@
 
 pub mod bsp;
 pub mod job;
+pub mod tasks;
 
 use core::panic::PanicInfo;
 

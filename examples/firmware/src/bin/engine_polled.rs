@@ -1,4 +1,4 @@
-//! The job of `tcp_client` on the engine alone, without any face: what a face
+//! The job of `nb_client` on the engine alone, without any face: what the face
 //! costs is the difference to this.
 #![no_std]
 #![no_main]

@@ -91,6 +91,10 @@ impl Line {
         self.faults.entry(fault.position()).or_default().push(fault);
     }
 
+    pub(crate) fn clear_faults(&mut self) {
+        self.faults.clear();
+    }
+
     /// What was put on the line since the last call, with the time.
     pub(crate) fn take_log(&mut self) -> Vec<(u64, Vec<u8>)> {
         self.log.as_mut().map(std::mem::take).unwrap_or_default()

@@ -6,7 +6,7 @@ use crate::at::channel::{Channel, Io};
 use crate::config::{Config, SimCard};
 use crate::dns::Name;
 use crate::fault::Fault;
-use crate::faults::{Effect, Incident, Mishap, Part, Place, Target, Times, UrcPlace, When};
+use crate::faults::{Effect, Faults, Incident, Mishap, Part, Place, Target, Times, UrcPlace, When};
 use crate::line::{Line, LineFault};
 use crate::module::{Module, Power};
 use crate::net::{Link, Peer, PeerIo, TcpSocket, TcpState, UdpPeer, Unbound};
@@ -368,6 +368,11 @@ impl Sim {
         self.module.net.set_tap(Box::new(tap));
     }
 
+    /// Changes the radio link from now on; what is on its way stays so.
+    pub fn set_link(&mut self, link: Link) {
+        *self.link_mut() = link;
+    }
+
     /// The radio link, to be changed from now on.
     pub fn link_mut(&mut self) -> &mut Link {
         self.module.net.link_mut()
@@ -379,8 +384,37 @@ impl Sim {
     }
 
     /// Changes the registration: 1 home, 2 searching, 3 denied, 5 roaming.
+    ///
+    /// PDP contexts stay as they are; nothing passes while the module is not registered.
     pub fn set_registration(&mut self, state: u8) {
         self.change(|module| module.set_registration(state));
+    }
+
+    /// What `AT+CSQ` answers from now on: signal strength, 0 to 31 or 99, and bit error rate, 0 to 7
+    /// or 99.
+    pub fn set_signal(&mut self, rssi: u8, ber: u8) {
+        self.change(|module| (module.cellular.rssi, module.cellular.ber) = (rssi, ber));
+    }
+
+    /// The network takes a PDP context away, as [`Incident::PdpDeact`] does. False if it is not active.
+    pub fn drop_context(&mut self, context: u8) -> bool {
+        let mut active = false;
+        self.change(|module| active = module.pdpdeact(context));
+        active
+    }
+
+    /// The network takes all PDP contexts away.
+    pub fn drop_contexts(&mut self) {
+        self.change(Module::pdpdeact_all);
+    }
+
+    /// Lets the network refuse contexts with this APN from now on, or allow them again.
+    pub fn set_apn_refused(&mut self, apn: &str, refused: bool) {
+        let denied = &mut self.module.cellular.denied_apns;
+        denied.retain(|one| one != apn);
+        if refused {
+            denied.push(apn.to_owned());
+        }
     }
 
     // Power.
@@ -482,6 +516,16 @@ impl Sim {
     /// As `AT+QURCCFG="urcport"` does.
     pub fn set_urc_port(&mut self, port: &str) {
         self.module.saved.urc_port = port.to_owned();
+    }
+
+    /// Forgets all faults that have not happened yet. Switches and the URC port stay as they were set.
+    pub fn clear_faults(&mut self) {
+        let mute_until = self.module.faults.mute_until;
+        self.module.faults = Faults::default();
+        self.module.faults.mute_until = mute_until;
+        self.to_module.clear_faults();
+        self.to_host.clear_faults();
+        self.next = None;
     }
 
     /// Adds a fault of any kind. Times and positions are counted from the beginning of the simulation.

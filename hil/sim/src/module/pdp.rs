@@ -174,6 +174,14 @@ impl Module {
         active
     }
 
+    /// The network takes every context away.
+    pub(crate) fn pdpdeact_all(&mut self) {
+        let all: Vec<u8> = self.contexts.keys().copied().collect();
+        for context in all {
+            self.pdpdeact(context);
+        }
+    }
+
     /// The sockets of the context are dead, but their ids stay occupied.
     fn lose(&mut self, context: u8, state: ContextState) {
         self.sockets.lose_context(context);
@@ -239,10 +247,7 @@ impl Module {
         self.attached = on;
         if !on {
             self.bearers.clear();
-            let all: Vec<u8> = self.contexts.keys().copied().collect();
-            for context in all {
-                self.pdpdeact(context);
-            }
+            self.pdpdeact_all();
         }
     }
 

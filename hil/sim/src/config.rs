@@ -70,6 +70,8 @@ pub struct Cellular {
     pub band: u8,
     /// APNs for which the network refuses to activate a context.
     pub denied_apns: Vec<String>,
+    /// The one APN for which the network activates contexts; any if none.
+    pub apn: Option<String>,
     /// User name and password that the network wants; whatever is given if none.
     pub credentials: Option<(String, String)>,
     /// The address of context 1; context n has the last octet n - 1 higher.
@@ -112,6 +114,7 @@ impl Default for Cellular {
             channel: 1_650,
             band: 3,
             denied_apns: Vec::new(),
+            apn: None,
             credentials: None,
             address: Ipv4Addr::new(10, 7, 157, 1),
             address_v6: Ipv6Addr::new(0x2001, 0xdb8, 0x9d, 0, 0, 0, 0, 1),

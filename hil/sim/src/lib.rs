@@ -59,4 +59,4 @@ pub use profile::{
 };
 pub use sim::Sim;
 pub use switches::Switch;
-pub use trace::{Direction, Traced};
+pub use trace::{Content, Direction, Traced};

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::trace::Content;
+
 /// Bits of one character: start, eight data, stop.
 const BITS: u64 = 10;
 const MICROS: u64 = 1_000_000;
@@ -46,6 +48,9 @@ struct Run {
     len: u64,
 }
 
+/// Bytes that were put on the line at once: when, and what they are.
+pub(crate) type Logged = (u64, Content, Vec<u8>);
+
 #[derive(Debug)]
 pub(crate) struct Line {
     baud: u64,
@@ -59,7 +64,7 @@ pub(crate) struct Line {
     position: u64,
     faults: BTreeMap<u64, Vec<LineFault>>,
     /// What was put on the line since it was last asked for, if that is recorded.
-    log: Option<Vec<(u64, Vec<u8>)>>,
+    log: Option<Vec<Logged>>,
     /// An echo that is not complete; it becomes one entry of the log.
     echo: Vec<u8>,
     echo_at: u64,
@@ -96,7 +101,7 @@ impl Line {
     }
 
     /// What was put on the line since the last call, with the time.
-    pub(crate) fn take_log(&mut self) -> Vec<(u64, Vec<u8>)> {
+    pub(crate) fn take_log(&mut self) -> Vec<Logged> {
         self.log.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
@@ -112,10 +117,15 @@ impl Line {
 
     /// Puts bytes on the line at `now`, behind what is on it already.
     pub(crate) fn push(&mut self, now: u64, bytes: &[u8]) {
+        self.push_as(Content::Dialogue, now, bytes);
+    }
+
+    /// The same with something special.
+    pub(crate) fn push_as(&mut self, content: Content, now: u64, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.end_echo();
             if let Some(log) = &mut self.log {
-                log.push((now, bytes.to_vec()));
+                log.push((now, content, bytes.to_vec()));
             }
         }
         self.transmit(now, bytes);
@@ -139,7 +149,8 @@ impl Line {
         if let Some(log) = &mut self.log
             && !self.echo.is_empty()
         {
-            log.push((self.echo_at, std::mem::take(&mut self.echo)));
+            let echo = std::mem::take(&mut self.echo);
+            log.push((self.echo_at, Content::Echo, echo));
         }
     }
 

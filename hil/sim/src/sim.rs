@@ -11,7 +11,7 @@ use crate::line::{Line, LineFault};
 use crate::module::{Module, Power};
 use crate::net::{Link, Peer, PeerIo, TcpSocket, TcpState, UdpPeer, Unbound};
 use crate::profile::Profile;
-use crate::trace::{Direction, Traced};
+use crate::trace::{Content, Direction, Traced};
 
 /// A simulated module behind a serial line.
 ///
@@ -52,7 +52,10 @@ impl Sim {
 
     /// The host sends bytes, from now on, behind what it is sending already.
     pub fn write(&mut self, bytes: &[u8]) {
-        self.to_module.push(self.now, bytes);
+        let payload = self.channel.payload_ahead(&self.to_module, bytes);
+        let (payload, dialogue) = bytes.split_at(payload);
+        self.to_module.push_as(Content::Payload, self.now, payload);
+        self.to_module.push(self.now, dialogue);
         self.next = None;
         self.record(Direction::ToModule);
     }
@@ -72,6 +75,14 @@ impl Sim {
     /// How many bytes have arrived at the host and were not read.
     pub fn readable(&self) -> usize {
         self.to_host.arrived()
+    }
+
+    /// Whether the module is still to answer something, or bytes are on the line.
+    ///
+    /// What only a URC tells, such as the end of an `AT+QIOPEN`, does not count, nor does a command or
+    /// a payload of which the host has sent a part.
+    pub fn is_busy(&self) -> bool {
+        self.channel.is_busy() || self.to_module.unsent() > 0 || self.to_host.unsent() > 0
     }
 
     // Time.
@@ -208,9 +219,10 @@ impl Sim {
         };
         let entries = line.take_log();
         self.dialogue
-            .extend(entries.into_iter().map(|(at, bytes)| Traced {
+            .extend(entries.into_iter().map(|(at, content, bytes)| Traced {
                 at,
                 direction,
+                content,
                 bytes,
             }));
     }

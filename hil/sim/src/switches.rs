@@ -397,7 +397,7 @@ impl Switch {
     }
 
     /// Every switch with what it can be set to, one a line.
-    pub(crate) fn list() -> String {
+    pub fn list() -> String {
         TABLE
             .iter()
             .map(|row| format!("  {:<22} {}\n", row.name, (row.allowed)()))

@@ -15,6 +15,7 @@ use crate::faults::{Effect, Mishap, Part, Target, UrcPlace, When};
 use crate::line::Line;
 use crate::module::{Module, Wait};
 use crate::profile::{EscapeAnswer, LineEcho, PayloadUrcs, SendTimeout};
+use crate::trace::Content;
 
 const CTRL_Z: u8 = 0x1A;
 const ESC: u8 = 0x1B;
@@ -145,7 +146,7 @@ impl Channel {
                     Some(length) => Some(length.saturating_sub(have + 1)),
                     None => {
                         let missing = module.profile.longest_payload.saturating_sub(have);
-                        self.find(from_host, missing, |b| b == CTRL_Z || b == ESC)
+                        self.find(from_host, missing, ends_payload)
                     }
                 };
                 let end = index.and_then(|index| from_host.arrival_of(index));
@@ -178,6 +179,32 @@ impl Channel {
         bytes
     }
 
+    /// How many of the bytes that the host is going to send are payload.
+    pub(crate) fn payload_ahead(&self, from_host: &Line, bytes: &[u8]) -> usize {
+        let State::Data(phase) = &self.state else {
+            return match self.state {
+                State::Pipe(_) => bytes.len(),
+                _ => 0,
+            };
+        };
+        let coming = from_host.queue();
+        match phase.payload.length {
+            Some(length) => length
+                .saturating_sub(phase.data.len() + coming.len())
+                .min(bytes.len()),
+            None if coming.iter().any(|b| ends_payload(*b)) => 0,
+            None => {
+                let end = bytes.iter().position(|b| ends_payload(*b));
+                end.map_or(bytes.len(), |end| end + 1)
+            }
+        }
+    }
+
+    /// Whether a command is being carried out or answered.
+    pub(crate) fn is_busy(&self) -> bool {
+        !matches!(self.state, State::Command | State::Data(_) | State::Pipe(_))
+    }
+
     /// Whether URCs must wait: payload is awaited, or passed through.
     fn holds_urcs(&self, module: &Module) -> bool {
         match self.state {
@@ -196,13 +223,13 @@ impl Channel {
             return false;
         }
         for urc in self.held_urcs.drain(..) {
-            io.to_host.push(io.now, &urc);
+            io.to_host.push_as(Content::Urc, io.now, &urc);
         }
         let mut pushed = false;
         while io.to_host.idle_at() <= io.now
             && let Some(push) = io.module.take_push()
         {
-            io.to_host.push(io.now, &push);
+            io.to_host.push_as(Content::Urc, io.now, &push);
             pushed = true;
         }
         pushed
@@ -310,7 +337,7 @@ impl Channel {
         let overlong = std::mem::take(&mut self.overlong);
         if io.module.settings.echo && io.module.profile.line_echo == LineEcho::AtEnd && !overlong {
             let start = line.iter().position(|&b| b != b'\n').unwrap_or(0);
-            io.to_host.push(io.now, &line[start..]);
+            io.to_host.push_as(Content::Echo, io.now, &line[start..]);
         }
         line.retain(|&b| b == end || (b != b'\n' && b != CTRL_Z && b != 0));
         let line = line.split_last().map_or(&[][..], |(_, text)| text);
@@ -333,7 +360,7 @@ impl Channel {
         };
         let name = first_name(&job.rest);
         let urcs = injected(io.module, UrcPlace::AfterEcho, &name);
-        io.to_host.push(io.now, &urcs);
+        io.to_host.push_as(Content::Urc, io.now, &urcs);
         if io.module.faults.mishap(Mishap::Ignore, &name) {
             return true;
         }
@@ -507,7 +534,7 @@ impl Channel {
         self.scanned = 0;
         let DataPhase { payload, data, .. } = phase;
         if echoes_payload(io.module) {
-            io.to_host.push(io.now, &data);
+            io.to_host.push_as(Content::Payload, io.now, &data);
         }
         let at = io.now + self.latency + io.module.faults.delay(Part::Payload, SEND);
         self.state = State::Sending(at, payload, data, ended);
@@ -557,6 +584,11 @@ impl Channel {
         damage(io, Target::Answer, SEND, before.len(), answer.len());
         io.to_host.push(io.now, &[before, answer, after].concat());
     }
+}
+
+/// Whether this ends a payload without length.
+fn ends_payload(byte: u8) -> bool {
+    matches!(byte, CTRL_Z | ESC)
 }
 
 /// What ends a command line: S3, or CR if that is no character.

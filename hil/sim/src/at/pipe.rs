@@ -4,6 +4,7 @@ use super::channel::Io;
 use crate::commands::qicfg::Key;
 use crate::line::Line;
 use crate::module::Module;
+use crate::trace::Content;
 
 const PLUS: u8 = b'+';
 /// So many of them lead back to commands.
@@ -101,7 +102,7 @@ impl Pipe {
         if io.to_host.idle_at() <= now && io.module.pipe_unread(self.id) > 0 {
             let data = io.module.pipe_read(self.id, CHUNK);
             shown = !data.is_empty();
-            io.to_host.push(now, &data);
+            io.to_host.push_as(Content::Payload, now, &data);
         }
         if io.module.pipe_ended(self.id) {
             return Turn::NoCarrier;

@@ -3,16 +3,22 @@
 //! One thread does everything. The simulation knows when each byte is due; this loop only wakes up at
 //! those times, or when something can be read, so lateness of a wake-up never adds up.
 
-use std::io::Write;
+use std::net::UdpSocket;
+use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use quectel_sim::Sim;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::args::{Forward, Serve};
+use super::control::Control;
 use super::endpoint::Endpoint;
 use super::pty::Pty;
+use super::say::{tell, warn};
+use super::show::Show;
+use super::stdio::Stdio;
 use super::stop::Stop;
-use super::tcp::Tcp;
+use super::tcp::{self, Tcp};
 
 /// Bytes that wait for a program that does not read before it is not listened to either.
 const WAITING: usize = 64 << 10;
@@ -23,43 +29,48 @@ const REST: Duration = Duration::from_millis(500);
 /// How soon to look again for room in the serial port's FIFO.
 const FIFO: Duration = Duration::from_millis(1);
 
-pub(super) fn serve(args: &super::Serve) -> Result<(), String> {
+pub(super) fn serve(args: &Serve) -> Result<(), String> {
     let stop = Stop::new().map_err(|error| format!("cannot wait for signals: {error}"))?;
-    let mut endpoint: Box<dyn Endpoint> = match (&args.endpoint.tcp, &args.endpoint.pty) {
+    let place = &args.endpoint;
+    let mut endpoint: Box<dyn Endpoint> = match (&place.tcp, &place.pty) {
         (Some(address), _) => Box::new(Tcp::open(*address)?),
         (None, Some(link)) => Box::new(Pty::open(link)?),
-        (None, None) => return Err("neither --tcp nor --pty is given".into()),
+        (None, None) => Box::new(Stdio::default()),
     };
-    let mut module = Module::new(args);
-    announce(&*endpoint)?;
+    let mut control = args.control.as_ref().map(Control::open).transpose()?;
+    let mut module = Module::new(args)?;
+    let say = if place.stdio { warn } else { tell };
+    if let Some(control) = &control {
+        say(&format!("control {}", control.describe()));
+    }
+    say(&format!("ready {}", endpoint.describe()));
     module.start = Instant::now();
     loop {
+        if let Some(control) = &mut control {
+            control.attend(&mut |line| module.control(line));
+        }
         let pause = module.turn(&mut *endpoint);
-        let input = module.listens();
-        let output = !module.waiting.is_empty();
-        if wait(&stop, &*endpoint, input, output, pause)? {
-            return Ok(());
+        if module.has_ended(&*endpoint, args.linger) {
+            break;
+        }
+        let mut wanted = endpoint.wait_for(module.listens(), !module.waiting.is_empty());
+        wanted.extend(control.iter().flat_map(Control::wait_for));
+        if wait(&stop, wanted, pause)? {
+            break;
         }
     }
-}
-
-fn announce(endpoint: &dyn Endpoint) -> Result<(), String> {
-    let mut out = std::io::stdout();
-    writeln!(out, "ready {}", endpoint.describe())
-        .and_then(|()| out.flush())
-        .map_err(|error| format!("cannot write to standard output: {error}"))
+    module.show.end();
+    Ok(())
 }
 
 /// Waits until there is something to do. True if it is time to end.
 fn wait(
     stop: &Stop,
-    endpoint: &dyn Endpoint,
-    input: bool,
-    output: bool,
+    wanted: Vec<(BorrowedFd<'_>, PollFlags)>,
     pause: Duration,
 ) -> Result<bool, String> {
     let mut fds = vec![PollFd::new(stop, PollFlags::IN)];
-    for (fd, flags) in endpoint.wait_for(input, output) {
+    for (fd, flags) in wanted {
         fds.push(PollFd::from_borrowed_fd(fd, flags));
     }
     let pause = Timespec {
@@ -77,27 +88,40 @@ struct Module {
     start: Instant,
     /// Bytes that have arrived at the program's side, and were not taken.
     waiting: Vec<u8>,
+    show: Show,
+    /// Since when there has been nothing left to do, after the end of the input.
+    idle_since: Option<Instant>,
 }
 
 impl Module {
-    fn new(args: &super::Serve) -> Module {
-        let mut sim = Sim::new(args.config());
-        let mut names: Vec<&str> = args.name.iter().map(|(host, _)| host.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        for host in names {
-            let of_host = args.name.iter().filter(|(one, _)| one == host);
-            let addresses: Vec<_> = of_host.map(|(_, address)| *address).collect();
-            sim.set_name(host, &addresses, 300);
+    fn new(args: &Serve) -> Result<Module, String> {
+        let mut sim = args.sim()?;
+        for forward in &args.forward {
+            lead(&mut sim, forward)?;
         }
-        for fault in &args.fault {
-            sim.add_fault(fault.clone());
-        }
-        Module {
+        Ok(Module {
             sim,
             start: Instant::now(),
             waiting: Vec::new(),
+            show: Show::new(args.color.into()),
+            idle_since: None,
+        })
+    }
+
+    /// Does what a control line says, now.
+    fn control(&mut self, line: &str) -> Result<String, String> {
+        self.sim.run_until(self.now());
+        self.sim.control(line).map_err(|error| error.to_string())
+    }
+
+    /// Whether the input has ended, and everything is answered.
+    fn has_ended(&mut self, endpoint: &dyn Endpoint, linger: Duration) -> bool {
+        let idle = endpoint.has_ended() && !self.sim.is_busy() && self.waiting.is_empty();
+        if !idle {
+            self.idle_since = None;
+            return false;
         }
+        self.idle_since.get_or_insert_with(Instant::now).elapsed() >= linger
     }
 
     fn now(&self) -> u64 {
@@ -120,10 +144,8 @@ impl Module {
             self.listen(endpoint);
         }
         self.deliver(endpoint);
-        for line in self.sim.take_dialogue() {
-            // Without a reader the module goes on.
-            let _ = writeln!(std::io::stderr(), "{line}");
-        }
+        let dialogue = self.sim.take_dialogue();
+        self.show.show(self.sim.now(), dialogue);
         self.pause()
     }
 
@@ -174,4 +196,20 @@ impl Module {
         };
         event.clamp(NAP, REST)
     }
+}
+
+/// Lets an address of this PC lead to a port of the module.
+fn lead(sim: &mut Sim, forward: &Forward) -> Result<(), String> {
+    let Forward { udp, from, to } = *forward;
+    let led = match udp {
+        false => {
+            let (listener, _) = tcp::listen(from)?;
+            sim.forward_tcp(listener, to)
+        }
+        true => {
+            let socket = UdpSocket::bind(from).map_err(|error| tcp::cannot(from, &error))?;
+            sim.forward_udp(socket, to)
+        }
+    };
+    led.map_err(|error| format!("cannot forward {from}: {error}"))
 }

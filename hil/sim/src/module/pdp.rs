@@ -109,6 +109,7 @@ impl Module {
             *user != entry.user || *password != entry.password
         };
         let refused = self.cellular.denied_apns.iter().any(|denied| denied == apn)
+            || self.cellular.apn.as_ref().is_some_and(|only| only != apn)
             || self.cellular.credentials.as_ref().is_some_and(wrong);
         if full || refused {
             return false;

@@ -15,7 +15,7 @@ pub(super) struct Serve {
     pub(super) endpoint: Place,
     /// With --stdio: how long the module goes on after the end of the input,
     /// once everything is answered
-    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time, requires = "stdio")]
+    #[arg(long, value_name = "TIME", default_value = "0s", value_parser = time, conflicts_with_all = ["tcp", "pty"])]
     pub(super) linger: Duration,
     /// Take control lines: faults, pins, the network while the module runs.
     /// A TCP port, or the path of a Unix socket; see `quectel-sim control`

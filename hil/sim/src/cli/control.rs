@@ -95,6 +95,10 @@ impl Control {
     /// Looks after clients; `act` does what a line says.
     pub(super) fn attend(&mut self, act: &mut dyn FnMut(&str) -> Result<String, String>) {
         while let Some(stream) = self.accept() {
+            if self.clients.len() >= CLIENTS {
+                // Some may have left in the meantime.
+                self.listen(act);
+            }
             let mut client = Client::new(stream);
             if self.clients.len() >= CLIENTS {
                 client.answer(Err(format!(
@@ -105,6 +109,10 @@ impl Control {
                 self.clients.push(client);
             }
         }
+        self.listen(act);
+    }
+
+    fn listen(&mut self, act: &mut dyn FnMut(&str) -> Result<String, String>) {
         for client in &mut self.clients {
             client.read(act);
             client.write();

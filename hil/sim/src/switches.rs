@@ -120,6 +120,29 @@ const TABLE: &[Row] = &[
         "connect-ids",
         Kind::Number(12, |p, number| p.connect_ids = number as u8),
     ),
+    Row("autobaud", Kind::OnOff(|p, on| p.serial.autobaud = on)),
+    Row(
+        "autobaud-keeps-urcs",
+        Kind::OnOff(|p, on| p.serial.autobaud_keeps_urcs = on),
+    ),
+    Row(
+        "serial-buffer",
+        Kind::Number(1 << 20, |p, n| p.serial.buffer = n as usize),
+    ),
+    Row(
+        "serial-overruns",
+        Kind::OnOff(|p, on| p.serial.overruns = on),
+    ),
+    Row("sleep", Kind::Time(|p, us| p.serial.sleep_us = us)),
+    Row("bytes-wake", Kind::OnOff(|p, on| p.serial.bytes_wake = on)),
+    Row(
+        "wake-loses",
+        Kind::Number(1_000, |p, n| p.serial.wake_loses = n as usize),
+    ),
+    Row(
+        "sim-urcs-twice",
+        Kind::OnOff(|p, on| p.pins.sim_urcs_twice = on),
+    ),
     Row("boot", Kind::Time(|p, us| p.boot_us = us)),
     Row("shutdown", Kind::Time(|p, us| p.shutdown_us = us)),
     Row(

@@ -135,12 +135,15 @@ impl Default for Cellular {
 pub struct Config {
     /// Decides everything that is left to chance.
     pub seed: u64,
-    /// Bits a second, both ways; a byte is ten bits.
+    /// Bits a second, both ways and at both ends; a byte is ten bits.
     pub baud: u32,
     /// From the `\r` of a command, or the last byte of payload, to the first byte of the answer.
     pub latency_us: u64,
     /// Size of the host's transmit FIFO in bytes; see [`Sim::write_free`](crate::Sim::write_free).
     pub transmit_fifo: usize,
+    /// How many bytes the host can receive without reading them; see
+    /// [`Sim::set_receive_fifo`](crate::Sim::set_receive_fifo). None for very many.
+    pub receive_fifo: Option<usize>,
     /// Whether the module runs at the beginning.
     pub boot: Boot,
     /// Whether the dialogue is recorded; see [`Sim::dialogue`](crate::Sim::dialogue).
@@ -166,6 +169,7 @@ impl Default for Config {
             baud: 115_200,
             latency_us: 2_000,
             transmit_fifo: 256,
+            receive_fifo: None,
             boot: Boot::Booted,
             trace: false,
             profile: Profile::default(),

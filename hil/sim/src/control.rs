@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::fault::{Fault, time};
+use crate::module::Power;
 use crate::net::Link;
 use crate::sim::Sim;
 
@@ -25,7 +26,16 @@ type Verb = fn(&mut Sim, &mut Words<'_>) -> Result<String>;
 
 /// The verbs, in the order of the help.
 const VERBS: &[(&str, Verb)] = &[
+    ("baud", baud),
+    ("rts", |sim, words| on_off(sim, words, Sim::set_rts)),
+    ("dtr", |sim, words| on_off(sim, words, Sim::set_dtr)),
+    ("powerkey", power_key),
+    ("reset", reset),
     ("power", power),
+    ("status", |sim, words| {
+        words.end()?;
+        Ok(if sim.status() { "high" } else { "low" }.to_owned())
+    }),
     ("signal", signal),
     ("registration", registration),
     ("pdp", pdp),
@@ -35,6 +45,10 @@ const VERBS: &[(&str, Verb)] = &[
     ("fault", fault),
     ("faults", faults),
     ("urc", urc),
+    ("state", |sim, words| {
+        words.end()?;
+        Ok(sim.describe())
+    }),
     ("help", |_, words| {
         words.end()?;
         Ok(Sim::control_help().trim_end().to_owned())
@@ -84,6 +98,74 @@ impl Sim {
 
 /// Nothing to say.
 const DONE: Result<String> = Ok(String::new());
+
+fn baud(sim: &mut Sim, words: &mut Words<'_>) -> Result<String> {
+    let baud = words.parsed("a speed", "300 to 10000000", |word| {
+        let number = word.parse().ok();
+        number.filter(|n| (300..=10_000_000).contains(n))
+    })?;
+    words.end()?;
+    sim.set_host_baud(baud);
+    DONE
+}
+
+fn on_off(sim: &mut Sim, words: &mut Words<'_>, set: fn(&mut Sim, bool)) -> Result<String> {
+    let on = words.choice("a state", &[("on", true), ("off", false)])?;
+    words.end()?;
+    set(sim, on);
+    DONE
+}
+
+/// What is done to a pin.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Down,
+    Up,
+    Press(Option<u64>),
+}
+
+fn act(words: &mut Words<'_>) -> Result<Act> {
+    let all = [
+        ("down", Act::Down),
+        ("up", Act::Up),
+        ("press", Act::Press(None)),
+    ];
+    let mut act = words.choice("what is done to the pin", &all)?;
+    if let Act::Press(us) = &mut act
+        && words.any_left()
+    {
+        *us = Some(words.parsed("a time", "a number and its unit: 600ms, 2s", time)?);
+    }
+    words.end()?;
+    Ok(act)
+}
+
+/// What a pin is held longer than is needed, in µs.
+const EXTRA_US: u64 = 100_000;
+
+fn power_key(sim: &mut Sim, words: &mut Words<'_>) -> Result<String> {
+    let pins = &sim.module.profile.pins;
+    let enough = match sim.module.power() {
+        Power::Off => pins.on_us,
+        _ => pins.off_us.unwrap_or(pins.on_us),
+    };
+    match act(words)? {
+        Act::Down => sim.set_power_key(true),
+        Act::Up => sim.set_power_key(false),
+        Act::Press(us) => sim.press_power_key(us.unwrap_or(enough + EXTRA_US)),
+    }
+    DONE
+}
+
+fn reset(sim: &mut Sim, words: &mut Words<'_>) -> Result<String> {
+    let enough = sim.module.profile.pins.reset_us;
+    match act(words)? {
+        Act::Down => sim.set_reset(true),
+        Act::Up => sim.set_reset(false),
+        Act::Press(us) => sim.press_reset(us.unwrap_or(enough + EXTRA_US)),
+    }
+    DONE
+}
 
 fn power(sim: &mut Sim, words: &mut Words<'_>) -> Result<String> {
     let on = words.choice("a state of the supply", &[("cut", false), ("on", true)])?;

@@ -29,9 +29,11 @@ mod background;
 mod commands;
 mod config;
 mod control;
+mod describe;
 mod dns;
 mod fault;
 mod faults;
+mod hardware;
 mod line;
 mod module;
 mod net;
@@ -40,6 +42,8 @@ mod rng;
 mod sim;
 mod switches;
 mod trace;
+mod uart;
+mod wires;
 
 pub use at::table::Coverage;
 pub use commands::qicfg::OptionSet;
@@ -48,6 +52,7 @@ pub use config::{Boot, Cellular, Config, SimCard};
 pub use control::ControlError;
 pub use fault::{Fault, FaultError};
 pub use faults::{Damage, Incident, Mishap, Part, Place, Times, UrcPlace, When};
+pub use hardware::{Pins, Serial};
 pub use line::LineFault;
 pub use net::{
     Answer, Echo, Ending, Internet, Link, NtpServer, Peer, PeerIo, Record, Recorded, Recording,

@@ -12,35 +12,41 @@ use crate::module::{Module, Power};
 use crate::net::{Link, Peer, PeerIo, TcpSocket, TcpState, UdpPeer, Unbound};
 use crate::profile::Profile;
 use crate::trace::{Content, Direction, Traced};
+use crate::wires::Wires;
 
 /// A simulated module behind a serial line.
 ///
 /// Times are in µs since the simulation began. Nothing happens but in [`Sim::run_until`].
 pub struct Sim {
-    now: u64,
+    pub(crate) now: u64,
     transmit_fifo: usize,
-    to_module: Line,
-    to_host: Line,
-    channel: Channel,
-    module: Module,
+    pub(crate) to_module: Line,
+    pub(crate) to_host: Line,
+    pub(crate) channel: Channel,
+    pub(crate) module: Module,
+    pub(crate) wires: Wires,
     dialogue: Vec<Traced>,
     /// When something happens inside next, if that is known.
-    next: Option<Option<u64>>,
+    pub(crate) next: Option<Option<u64>>,
 }
 
 impl Sim {
     /// A simulation at time 0.
     pub fn new(config: Config) -> Sim {
-        Sim {
+        let module = Module::new(&config);
+        let mut sim = Sim {
             now: 0,
             transmit_fifo: config.transmit_fifo,
             to_module: Line::new(config.baud, config.trace),
             to_host: Line::new(config.baud, config.trace),
             channel: Channel::new(config.latency_us),
-            module: Module::new(&config),
+            wires: Wires::new(config.baud, &module),
+            module,
             dialogue: Vec::new(),
             next: None,
-        }
+        };
+        sim.set_receive_fifo(config.receive_fifo);
+        sim
     }
 
     // The host's side of the serial line.
@@ -122,9 +128,13 @@ impl Sim {
         } else {
             mute_until
         };
+        let line = line.filter(|_| !self.wires.seeks());
+        let wires = self
+            .wires
+            .next(&self.to_module, &self.to_host, &self.module);
         let incidents = self.module.faults.incidents.iter();
         let incident = incidents.filter_map(|(when, _)| self.time_of(*when)).min();
-        let next = [line, incident, self.module.next()]
+        let next = [line, wires, incident, self.module.next()]
             .into_iter()
             .flatten()
             .min();
@@ -141,15 +151,18 @@ impl Sim {
     }
 
     /// Whether the module takes commands.
-    fn listening(&self) -> bool {
-        self.module.power() == Power::On && self.module.faults.mute_until.is_none()
+    pub(crate) fn listening(&self) -> bool {
+        self.module.power() == Power::On
+            && !self.module.leaving
+            && self.module.faults.mute_until.is_none()
     }
 
     /// Does everything that is due now.
-    fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.next = None;
         self.module.now = self.now;
-        self.to_module.advance(self.now);
+        self.tick_pins();
+        self.hear();
         self.to_host.advance(self.now);
         if !self.listening() {
             self.to_module.discard_arrived();
@@ -167,24 +180,42 @@ impl Sim {
                 self.to_host.cut(self.now);
                 self.channel.reset();
             }
-            if !self.listening() {
-                self.module.take_urcs();
-                break;
-            }
-            let mut io = Io {
-                now: self.now,
-                from_host: &mut self.to_module,
-                to_host: &mut self.to_host,
-                module: &mut self.module,
-            };
-            let mut progress = self.channel.send_urcs(&mut io);
-            progress |= self.channel.tick(&mut io);
-            progress |= self.channel.send_urcs(&mut io);
-            if !progress {
+            if !self.turn() {
                 break;
             }
         }
         self.record(Direction::ToHost);
+    }
+
+    /// One turn of the AT port. False if there was nothing to do.
+    fn turn(&mut self) -> bool {
+        if self.wires.seeks() && self.listening() {
+            let rates = &self.module.profile.rates;
+            self.module.found_speed = self.wires.seek(&mut self.to_module, rates);
+        }
+        let listening = self.listening();
+        let mut io = Io {
+            now: self.now,
+            from_host: &mut self.to_module,
+            to_host: &mut self.to_host,
+            module: &mut self.module,
+        };
+        self.wires.follow(self.channel.between_commands(), &mut io);
+        if !listening && io.module.leaving {
+            self.channel.send_urcs(&mut io);
+            return false;
+        }
+        if !listening || self.wires.seeks() {
+            if !listening || !io.module.profile.serial.autobaud_keeps_urcs {
+                io.module.take_urcs();
+            }
+            return false;
+        }
+        let mut progress = self.channel.send_urcs(&mut io);
+        progress |= self.channel.tick(&mut io);
+        self.wires.follow(self.channel.between_commands(), &mut io);
+        progress |= self.channel.send_urcs(&mut io);
+        progress
     }
 
     fn incidents(&mut self) {
@@ -431,7 +462,7 @@ impl Sim {
 
     // Power.
 
-    /// Pulses the power key of a module that is off: it boots.
+    /// Gives power to a module that is off: it boots, whatever the power key does.
     pub fn power_on(&mut self) {
         self.change(Module::power_on);
     }
@@ -441,7 +472,7 @@ impl Sim {
         self.change(Module::power_off);
     }
 
-    /// Pulses the reset pin: the module restarts, and says `RDY` when it has booted.
+    /// Resets the module at once: it restarts, and says `RDY` when it has booted.
     pub fn reset(&mut self) {
         self.change(Module::restart);
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use crate::commands::qicfg::OptionSet;
+use crate::hardware::{Pins, Serial};
 use crate::profile::{
     CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, CommandSet, EscapeAnswer,
     LineEcho, PayloadUrcs, Profile, QirdTail, RecvUrc, SendTimeout,
@@ -54,6 +55,23 @@ impl Value for u64 {
     }
 }
 
+impl Value for Option<u64> {
+    fn text(&self) -> String {
+        self.map_or("never".into(), |us| us.text())
+    }
+
+    fn parse(text: &str) -> Option<Option<u64>> {
+        match text {
+            "never" => Some(None),
+            time => u64::parse(time).map(Some),
+        }
+    }
+
+    fn allowed() -> String {
+        "a time, or never".into()
+    }
+}
+
 impl Value for String {
     fn text(&self) -> String {
         self.clone()
@@ -77,8 +95,7 @@ impl Value for Vec<u32> {
     }
 
     fn parse(text: &str) -> Option<Vec<u32>> {
-        let number = |word: &str| word.parse().ok().filter(|number| *number > 0);
-        text.split(',').map(number).collect()
+        text.split(',').map(|word| word.parse().ok()).collect()
     }
 
     fn allowed() -> String {
@@ -216,30 +233,40 @@ fn allowed<T: Value>(_: fn(&Profile) -> &T) -> String {
 }
 
 macro_rules! row {
-    ($name:literal $field:ident) => {
+    ($name:literal $($field:ident).+) => {
         Row {
             name: $name,
-            get: |profile| profile.$field.text(),
-            set: |profile, text| put(&mut profile.$field, text),
-            allowed: || allowed(|profile| &profile.$field),
+            get: |profile| profile.$($field).+.text(),
+            set: |profile, text| put(&mut profile.$($field).+, text),
+            allowed: || allowed(|profile| &profile.$($field).+),
         }
     };
-    ($name:literal $field:ident $least:literal to $most:literal) => {
+    ($name:literal $($field:ident).+, $least:literal to $most:literal) => {
         Row {
             name: $name,
-            get: |profile| profile.$field.text(),
-            set: |profile, text| put_number(&mut profile.$field, text, $least..=$most),
+            get: |profile| profile.$($field).+.text(),
+            set: |profile, text| put_number(&mut profile.$($field).+, text, $least..=$most),
             allowed: || format!("a number from {} to {}", $least, $most),
         }
     };
 }
 
+/// The fields, and those of the parts that have fields of their own.
 macro_rules! table {
-    ($($name:literal $field:ident $($least:literal to $most:literal)?,)*) => {
-        const TABLE: &[Row] = &[$(row!($name $field $($least to $most)?)),*];
+    (
+        $($name:literal $field:ident $($least:literal to $most:literal)?,)*
+        $(in $part:ident: $type:ident {
+            $($own_name:literal $own:ident $($own_least:literal to $own_most:literal)?,)*
+        })*
+    ) => {
+        const TABLE: &[Row] = &[
+            $(row!($name $field $(, $least to $most)?),)*
+            $($(row!($own_name $part.$own $(, $own_least to $own_most)?),)*)*
+        ];
 
         /// A field without a switch does not compile.
-        const _: fn(&Profile) = |Profile { $($field: _),* }| ();
+        const _: fn(&Profile) = |Profile { $($field: _,)* $($part: _,)* }| ();
+        $(const _: fn(&$type) = |$type { $($own: _),* }| ();)*
 
         #[cfg(test)]
         const FIELDS: &[&str] = &[$(stringify!($field)),*];
@@ -333,12 +360,31 @@ table! {
     "ping-activates" ping_activates,
     "dns-ttl" dns_ttl,
     "dns-busy-urc" dns_busy_urc,
+    in pins: Pins {
+        "power-key-on" on_us,
+        "power-key-off" off_us,
+        "power-off" power_off_us,
+        "reset-pin" reset_us,
+        "status-pin" status_us,
+        "restart-tells" restart_tells_us,
+        "sim-urcs-twice" sim_urcs_twice,
+    }
+    in serial: Serial {
+        "autobaud" autobaud,
+        "autobaud-keeps-urcs" autobaud_keeps_urcs,
+        "serial-buffer" buffer 0 to 1_048_576,
+        "serial-overruns" overruns,
+        "sleep" sleep_us,
+        "bytes-wake" bytes_wake,
+        "wake-loses" wake_loses 0 to 1_000,
+    }
 }
 
 /// A switch of a [`Profile`] and what it is to be set to.
 ///
 /// Part of [`Fault`](crate::Fault), whose text form is `switch:NAME:VALUE`; a name is that of the
-/// profile's field, with dashes, and without the `us` of a time. Every field has one.
+/// profile's field, with dashes, and without the `us` of a time. Every field has one, those of
+/// [`Pins`] and [`Serial`] too.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Switch {
     row: usize,

@@ -77,6 +77,8 @@ pub(crate) struct Channel {
     state: State,
     /// Bytes at the front of the receive buffer in which the byte looked for is not.
     scanned: usize,
+    /// What [`Line::changes`] said when they were looked at.
+    changes: u64,
     /// Bytes at the front of the receive buffer that were echoed, or are not to be.
     echoed: usize,
     /// Something of the line that is coming in was echoed.
@@ -101,6 +103,7 @@ impl Channel {
         Channel {
             state: State::Command,
             scanned: 0,
+            changes: 0,
             echoed: 0,
             in_line: false,
             overlong: false,
@@ -115,6 +118,35 @@ impl Channel {
         *self = Channel::new(self.latency);
     }
 
+    /// Whether no command is being carried out.
+    pub(crate) fn between_commands(&self) -> bool {
+        matches!(self.state, State::Command)
+    }
+
+    /// DTR goes off: the end of transparent mode, if `AT&D` says so.
+    pub(crate) fn dtr_off(&mut self, io: &mut Io<'_>) {
+        let State::Pipe(pipe) = &mut self.state else {
+            return;
+        };
+        let code = match io.module.settings.numbers.get("&D", 0) {
+            0 => return,
+            1 => {
+                pipe.flush(io);
+                io.module.leave_pipe(pipe.id);
+                Final::Ok
+            }
+            _ => {
+                pipe.flush(io);
+                io.module.hang_up(pipe.id);
+                Final::NoCarrier
+            }
+        };
+        self.state = State::Command;
+        let format = io.module.settings.format();
+        let bytes = code.bytes(io.module.settings.cmee, &io.module.profile, format);
+        io.to_host.push(io.now, &bytes);
+    }
+
     /// When the channel can go on by itself, given the receive buffer.
     pub(crate) fn next(
         &mut self,
@@ -124,7 +156,7 @@ impl Channel {
         module: &Module,
     ) -> Option<u64> {
         let push = !self.holds_urcs(module) && module.has_push();
-        let push = push.then(|| to_host.idle_at().max(now));
+        let push = push.then(|| Some(to_host.idle_at()?.max(now))).flatten();
         let own = match &self.state {
             State::Due(at, _)
             | State::Sending(at, ..)
@@ -154,11 +186,16 @@ impl Channel {
             }
             State::Pipe(pipe) => pipe.next(now, from_host, to_host, module),
         };
-        own.into_iter().chain(push).min()
+        // What arrives may be other than what was looked at.
+        let changed = from_host.may_change().then(|| from_host.next_arrival());
+        own.into_iter().chain(push).chain(changed.flatten()).min()
     }
 
     /// The place of the first byte that fits, or of the last one that may be waited for.
     fn find(&mut self, line: &Line, most: usize, fits: impl Fn(u8) -> bool) -> Option<usize> {
+        if self.changes != line.changes() {
+            (self.scanned, self.changes) = (0, line.changes());
+        }
         let queue = line.queue();
         let scanned = self.scanned.min(queue.len());
         let found = queue
@@ -226,7 +263,7 @@ impl Channel {
             io.to_host.push_as(Content::Urc, io.now, &urc);
         }
         let mut pushed = false;
-        while io.to_host.idle_at() <= io.now
+        while io.to_host.idle_at().is_some_and(|at| at <= io.now)
             && let Some(push) = io.module.take_push()
         {
             io.to_host.push_as(Content::Urc, io.now, &push);
@@ -477,7 +514,7 @@ impl Channel {
         let longest = io.module.profile.longest_payload;
         damage_payload(io, payload.length.unwrap_or(longest));
         // No host has seen the prompt before its last byte is sent.
-        let sent = io.to_host.idle_at();
+        let sent = io.to_host.idle_at().unwrap_or(io.now);
         self.scanned = 0;
         self.state = State::Data(DataPhase {
             payload,

@@ -98,15 +98,22 @@ pub(crate) enum Power {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Event {
     Urc(String),
-    /// The module turns itself off, and on again.
-    Restart,
+    /// The module turns itself off, and on again; the start ends at this time, if one is given.
+    Restart(Option<u64>),
+    /// It hears nothing any more.
+    Leave,
+    /// It says which contexts are lost because it is on its way down.
+    TellContexts,
     TurnOff,
+    /// It turns itself off to save power, until this time if it is not woken before.
+    Sleep(Option<u64>),
     /// `AT+QIDEACTEX` takes effect.
     DeactivateEx(u8),
 }
 
 pub(crate) struct Module {
     pub(crate) now: u64,
+    /// `AT+IPR`; 0 if it is the host's.
     pub(crate) baud: u32,
     pub(crate) profile: Profile,
     pub(crate) cellular: Cellular,
@@ -116,6 +123,12 @@ pub(crate) struct Module {
     pub(crate) settings: Settings,
     pub(crate) saved: Saved,
     power: Power,
+    /// When power came.
+    pub(crate) powered_at: u64,
+    /// It is on its way down, and hears nothing any more.
+    pub(crate) leaving: bool,
+    /// The host's speed, once it is found, while [`Module::baud`] is 0.
+    pub(crate) found_speed: Option<u32>,
     /// The next start is without URCs.
     silent_boot: bool,
     /// `AT+CFUN`
@@ -136,6 +149,8 @@ pub(crate) struct Module {
     activating: BTreeMap<u8, (u64, u64)>,
     /// When power saving begins.
     sleep_at: Option<u64>,
+    /// When the module wakes from it by itself.
+    wake_at: Option<u64>,
     /// URCs that `AT+QCFG="urc/cache"` holds back.
     cached_urcs: Vec<Vec<u8>>,
     events: BTreeMap<(u64, u64), Event>,
@@ -184,6 +199,9 @@ impl Module {
             sim_card: config.sim_card.clone(),
             clock: Clock::default(),
             power: Power::Off,
+            powered_at: 0,
+            leaving: false,
+            found_speed: None,
             silent_boot: false,
             functionality: 1,
             sim_ready_at: 0,
@@ -195,6 +213,7 @@ impl Module {
             bearers: BTreeSet::new(),
             activating: BTreeMap::new(),
             sleep_at: None,
+            wake_at: None,
             cached_urcs: Vec::new(),
             events: BTreeMap::new(),
             sequence: 0,
@@ -210,6 +229,7 @@ impl Module {
             cut: false,
             profile,
         };
+        module.baud = module.first_baud();
         match config.boot {
             Boot::Off => {}
             Boot::Cold => module.power_on(),
@@ -230,9 +250,27 @@ impl Module {
         self.power
     }
 
+    /// The speed of the serial port in bits a second; none while the module looks for the host's.
+    pub(crate) fn speed(&self) -> Option<u32> {
+        match self.baud {
+            0 => self.found_speed,
+            baud => Some(baud),
+        }
+    }
+
+    /// `AT+IPR` after a start.
+    fn first_baud(&self) -> u32 {
+        match self.profile.serial.autobaud {
+            true => 0,
+            false => self.saved.baud,
+        }
+    }
+
     /// Power comes: the module boots.
     pub(crate) fn power_on(&mut self) {
         if self.power == Power::Off {
+            self.powered_at = self.now;
+            self.wake_at = None;
             self.power = Power::Booting(self.now + self.profile.boot_us);
         }
     }
@@ -243,7 +281,8 @@ impl Module {
         self.silent_boot = false;
         self.cut = true;
         self.settings = Settings::new(&self.profile, &self.saved);
-        self.baud = self.saved.baud;
+        (self.baud, self.found_speed) = (self.first_baud(), None);
+        (self.leaving, self.wake_at) = (false, None);
         self.lock_sim_card();
         self.functionality = 1;
         (self.registered, self.network_left, self.attached) = (false, false, true);
@@ -269,22 +308,39 @@ impl Module {
         self.power_on();
     }
 
-    /// Restarts after the time a module needs to leave the network.
+    /// `AT+CFUN=1,1`: restarts after the time a module needs to leave the network.
     pub(crate) fn restart_soon(&mut self) {
-        self.schedule(self.profile.shutdown_us, Event::Restart);
+        let down = self.profile.shutdown_us;
+        let Some(tells) = self.profile.pins.restart_tells_us else {
+            return self.schedule(down, Event::Restart(None));
+        };
+        let ready = self.now + down + self.profile.boot_us;
+        self.schedule(down, Event::Leave);
+        self.schedule(tells, Event::TellContexts);
+        self.schedule(tells + down, Event::Restart(Some(ready)));
     }
 
     /// Turns itself off after the time a module needs to leave the network.
     pub(crate) fn turn_off_soon(&mut self) {
-        let us = self.profile.shutdown_us;
-        self.schedule(us, Event::Urc("POWERED DOWN".into()));
-        self.schedule(2 * us, Event::TurnOff);
+        self.turn_off_after(self.profile.shutdown_us);
     }
 
-    /// Turns itself off without a word of its own.
-    pub(crate) fn turn_off_silently(&mut self) {
+    /// The same, by the power key.
+    pub(crate) fn turn_off_by_key(&mut self) {
+        self.turn_off_after(self.profile.pins.power_off_us);
+    }
+
+    fn turn_off_after(&mut self, off_us: u64) {
+        let us = self.profile.shutdown_us;
+        self.schedule(us, Event::Urc("POWERED DOWN".into()));
+        self.schedule(us + off_us, Event::TurnOff);
+    }
+
+    /// Turns itself off without a word of its own, for this long.
+    pub(crate) fn sleep_soon(&mut self, us: Option<u64>) {
         self.sleep_at = None;
-        self.schedule(self.profile.shutdown_us, Event::TurnOff);
+        let until = us.map(|us| self.now + us);
+        self.schedule(self.profile.shutdown_us, Event::Sleep(until));
     }
 
     /// Restarts without a word: neither `RDY` nor what follows it.
@@ -300,6 +356,12 @@ impl Module {
         if !std::mem::take(&mut self.silent_boot) {
             self.urc("RDY");
             self.schedule_sim_urcs(self.profile.boot_urcs.clone());
+            if self.profile.pins.sim_urcs_twice {
+                let again = self.profile.sim_urcs.iter();
+                let after = self.initialised_at - self.now;
+                let again = again.map(|(us, text)| (after + us, text.clone())).collect();
+                self.schedule_sim_urcs(again);
+            }
         }
         self.start_sim_card();
     }
@@ -378,6 +440,9 @@ impl Module {
 
     /// Does what is due.
     pub(crate) fn tick(&mut self) {
+        if self.wake_at.is_some_and(|at| at <= self.now) {
+            self.power_on();
+        }
         if let Power::Booting(until) = self.power
             && until <= self.now
         {
@@ -389,8 +454,19 @@ impl Module {
             }
             match entry.remove() {
                 Event::Urc(text) => self.urc(&text),
-                Event::Restart => self.restart(),
+                Event::Restart(ready) => {
+                    self.restart();
+                    if let Some(ready) = ready {
+                        self.power = Power::Booting(ready);
+                    }
+                }
+                Event::Leave => self.leaving = true,
+                Event::TellContexts => self.tell_contexts(),
                 Event::TurnOff => self.power_off(),
+                Event::Sleep(until) => {
+                    self.power_off();
+                    self.wake_at = until;
+                }
                 Event::DeactivateEx(context) => self.deactivated_ex(context),
             }
         }
@@ -443,6 +519,7 @@ impl Module {
             self.ntp_at(),
             self.activating_at(),
             self.sleep_at,
+            self.wake_at,
             self.net.next(self.now),
         ]
         .into_iter()

@@ -183,6 +183,18 @@ impl Module {
         }
     }
 
+    /// The module is on its way down: the contexts that were active are lost. The line end before each
+    /// URC was seen on a BG96.
+    pub(super) fn tell_contexts(&mut self) {
+        let all: Vec<u8> = self.contexts.keys().copied().collect();
+        for context in all {
+            if self.is_active(context) {
+                self.lose(context, ContextState::Lost);
+                self.urc(&format!("\r\n+QIURC: \"pdpdeact\",{context}"));
+            }
+        }
+    }
+
     /// The sockets of the context are dead, but their ids stay occupied.
     fn lose(&mut self, context: u8, state: ContextState) {
         self.sockets.lose_context(context);

@@ -99,6 +99,7 @@ impl Module {
     fn changing_registration(&mut self, change: impl FnOnce(&mut Module)) {
         let before = COMMANDS.map(|name| self.registration_urc(name));
         change(self);
+        self.net.covered = self.in_service();
         for (name, before) in COMMANDS.iter().zip(before) {
             let after = self.registration_urc(name);
             if after != before

@@ -96,6 +96,8 @@ pub(crate) struct Net {
     udp: UdpTable,
     pinger: Pinger,
     link: Link,
+    /// Whether the module is registered: nothing passes if not.
+    pub(crate) covered: bool,
     up: Way,
     down: Way,
     gateway: Gateway,
@@ -121,6 +123,7 @@ impl Net {
             addresses: Vec::new(),
             tcp: TcpTable::new(limits, rng.next_u64()),
             link: config.link.clone(),
+            covered: true,
             up: Way::default(),
             down: Way::default(),
             gateway: Gateway::new(rng.next_u64()),
@@ -192,6 +195,11 @@ impl Net {
 
     pub(crate) fn peer(&mut self, now: u64, server: SocketAddr) -> Option<&mut PeerIo> {
         self.gateway.youngest(now, server)
+    }
+
+    /// Whether nothing passes.
+    pub(crate) fn is_down(&self) -> bool {
+        self.link.down || !self.covered
     }
 
     pub(crate) fn link_mut(&mut self) -> &mut Link {
@@ -403,8 +411,10 @@ impl Net {
             self.poll_module(now);
             while let Some(packet) = self.module.transmit() {
                 tap(&mut self.tap, now, &packet);
-                self.up.send(now, packet, &self.link, &mut self.rng);
                 busy = true;
+                if self.covered {
+                    self.up.send(now, packet, &self.link, &mut self.rng);
+                }
             }
             while let Some(packet) = self.up.receive(now) {
                 busy = true;
@@ -465,8 +475,10 @@ impl Net {
                 if seen.is_some_and(|seen| !self.nat.inward(now, &seen, &self.link)) {
                     continue;
                 }
-                self.down.send(now, packet, &self.link, &mut self.rng);
                 busy = true;
+                if self.covered {
+                    self.down.send(now, packet, &self.link, &mut self.rng);
+                }
             }
             if !busy {
                 return;

@@ -5,6 +5,7 @@ use super::{
     LineEcho, PayloadUrcs, Profile, QirdTail, RecvUrc, SendTimeout,
 };
 use crate::commands::qicfg::OptionSet;
+use crate::hardware::{Pins, Serial};
 
 const MS: u64 = 1_000;
 const S: u64 = 1_000_000;
@@ -41,6 +42,8 @@ impl Profile {
             // Room for the 512 bytes of an AT+QISENDEX.
             longest_line: 1_100,
             line_feed_is_payload: false,
+            pins: Pins::EC2X,
+            serial: Serial::default(),
             boot_us: 12 * S,
             boot_urcs: urcs(&[
                 (50 * MS, "+CFUN: 1"),
@@ -133,6 +136,7 @@ impl Profile {
             rates: vec![
                 9_600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 921_600, 3_000_000,
             ],
+            pins: Pins::BG96,
             boot_us: 5800 * MS,
             boot_urcs: urcs(&[
                 (50 * MS, "+CFUN: 1"),
@@ -160,6 +164,7 @@ impl Profile {
             model: "BG95-M3".into(),
             revision: "BG95M3LAR02A03".into(),
             full_revision: "BG95M3LAR02A03_01.012.01.012".into(),
+            pins: Pins::BG95,
             boot_us: 2_300 * MS,
             boot_urcs: urcs(&[
                 (2_000 * MS, "APP RDY"),
@@ -181,9 +186,10 @@ impl Profile {
             full_revision: "EC200UCNAAR03A15M08_01.001.01.001".into(),
             commands: CommandSet::Ec200u,
             rates: vec![
-                1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800,
+                0, 1_200, 2_400, 4_800, 9_600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800,
                 921_600, 1_000_000, 2_000_000,
             ],
+            pins: Pins::EC200U,
             boot_us: 10 * S,
             boot_urcs: urcs(&[
                 (500 * MS, "+CPIN: READY"),
@@ -213,6 +219,7 @@ impl Profile {
             revision: "EG800KCNGCR07A06M04".into(),
             full_revision: "EG800KCNGCR07A06M04_01.001.01.001".into(),
             commands: CommandSet::Ec200x,
+            pins: Pins::EC200X,
             boot_us: 3_300 * MS,
             contexts: 8,
             stale_contexts: true,
@@ -232,6 +239,7 @@ impl Profile {
             commands: CommandSet::Bc,
             rates: vec![9_600, 57_600, 115_200, 230_400, 460_800, 921_600],
             tcpip_cme: true,
+            pins: Pins::BC,
             boot_us: S,
             boot_urcs: urcs(&[(300 * MS, "+CPIN: READY"), (400 * MS, "+CFUN: 1")]),
             sim_urcs: urcs(&[(300 * MS, "+CPIN: READY")]),

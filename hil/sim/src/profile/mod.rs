@@ -9,6 +9,7 @@ mod families;
 pub use choices::*;
 
 use crate::commands::qicfg::OptionSet;
+use crate::hardware::{Pins, Serial};
 use crate::switches::Switch;
 
 /// Constants and switches of a module family. All times are in µs.
@@ -52,6 +53,10 @@ pub struct Profile {
     /// Whether a line feed after the `\r` of `AT+QISEND` counts as payload.
     pub line_feed_is_payload: bool,
 
+    /// The pins.
+    pub pins: Pins,
+    /// The serial port.
+    pub serial: Serial,
     /// From power to `RDY`.
     pub boot_us: u64,
     /// From `RDY` to each of the URCs that follow it.

@@ -69,6 +69,33 @@ fn the_network_takes_a_context_away_from_a_connected_client() {
 }
 
 #[test]
+fn the_reset_pin_is_pulled() {
+    let served = Served::tcp(&[DOOR, &["--switch", "boot=300ms"]].concat());
+    let mut host = served.connect();
+    host.set_up();
+    let (code, state, _) = served.control("state");
+    assert_eq!(code, 0);
+    assert!(state.contains("\npower on status high\n"), "{state}");
+    served.order("reset press");
+    assert_eq!(host.reader.until("\r\nRDY\r\n"), "\r\nRDY\r\n");
+    // What it had been told is gone.
+    host.reader.until("\r\n+QIND: PB DONE\r\n");
+    host.talk("AT+QIACT?\r", "AT+QIACT?\r\r\nOK\r\n");
+}
+
+#[test]
+fn the_power_goes_while_an_answer_is_on_its_way() {
+    let served = Served::tcp(&["--control", "127.0.0.1:0", "--fault", "late:+CSQ:60s"]);
+    let mut host = served.connect();
+    host.talk("ATE0\r", "ATE0\r\r\nOK\r\n");
+    host.send("AT+CSQ\r");
+    served.order("power cut");
+    assert_eq!(served.control("status").1, "low\n");
+    let state = served.control("state").1;
+    assert!(state.contains("\npower off status low\n"), "{state}");
+}
+
+#[test]
 fn answers_of_the_protocol() {
     let served = Served::tcp(DOOR);
     let mut client = Client::connect(&served);

@@ -1,6 +1,12 @@
 //! What the module and its network are told to be.
 
-use crate::program::Served;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::time::{Duration, Instant};
+
+use quectel_sim::Profile;
+
+use crate::program::{Served, failure, run};
 
 #[test]
 fn faults_happen() {
@@ -37,5 +43,146 @@ fn sim_cards() {
         let mut host = served.connect();
         host.talk("ATE0\r", "ATE0\r\r\nOK\r\n");
         host.talk("AT+CPIN?\r", answer);
+    }
+}
+
+#[test]
+fn every_family_can_be_served() {
+    for (name, profile) in Profile::NAMES.iter().zip(Profile::families()) {
+        let args = ["serve", "--stdio", "--family", &name.to_lowercase()];
+        let (code, out, _) = run(&args, b"ATE0\rAT+CGMM\r");
+        let answer = format!("ATE0\r\r\nOK\r\n\r\n{}\r\n\r\nOK\r\n", profile.model);
+        assert_eq!((code, out), (0, answer));
+    }
+}
+
+#[test]
+fn switches_are_set() {
+    let args = ["serve", "--stdio", "--switch", "model=EC99", "--switch"];
+    let args = [
+        &args[..],
+        &["contexts=3", "--switch", "unknown-command=100"],
+    ]
+    .concat();
+    let (_, out, _) = run(&args, b"ATE0\rAT+CGMM\rAT+CMEE=1;+NONE\r");
+    assert_eq!(
+        out,
+        "ATE0\r\r\nOK\r\n\r\nEC99\r\n\r\nOK\r\n\r\n+CME ERROR: 100\r\n"
+    );
+}
+
+#[test]
+fn a_cold_start_and_none() {
+    let boot = [
+        "--switch",
+        "boot=300ms",
+        "--control",
+        "127.0.0.1:0",
+        "--boot",
+    ];
+    let served = Served::tcp(&[&boot[..], &["cold"]].concat());
+    let mut host = served.connect();
+    host.reader.until("\r\nRDY\r\n");
+    let served = Served::tcp(&[&boot[..], &["off"]].concat());
+    let mut host = served.connect();
+    // Deaf.
+    host.send("AT\r");
+    served.order("power on");
+    let start = host.reader.until("\r\nRDY\r\n");
+    assert_eq!(start, "\r\nRDY\r\n");
+    host.reader.until("\r\n+QIND: PB DONE\r\n");
+    host.talk("AT\r", "AT\r\r\nOK\r\n");
+}
+
+#[test]
+fn the_network_is_as_told() {
+    for (registration, number) in [("home", 1), ("roaming", 5), ("searching", 2), ("denied", 3)] {
+        let args = ["serve", "--stdio", "--registration", registration];
+        let (_, out, _) = run(&args, b"ATE0;+CEREG?\r");
+        let answer = format!("ATE0;+CEREG?\r\r\n+CEREG: 0,{number}\r\n\r\nOK\r\n");
+        assert_eq!(out, answer);
+    }
+    let args = [
+        "--signal",
+        "9",
+        "--address",
+        "10.0.0.77",
+        "--apn",
+        "inter.net",
+    ];
+    let credentials = ["--user", "me", "--password", "secret"];
+    let served = Served::tcp(&[&args[..], &credentials].concat());
+    let mut host = served.connect();
+    host.talk("ATE0\r", "ATE0\r\r\nOK\r\n");
+    host.talk("AT+CSQ\r", "\r\n+CSQ: 9,99\r\n\r\nOK\r\n");
+    for (apn, user, password, answer) in [
+        ("", "me", "secret", "ERROR"),
+        ("other", "me", "secret", "ERROR"),
+        ("inter.net", "", "", "ERROR"),
+        ("inter.net", "me", "other", "ERROR"),
+        ("inter.net", "me", "secret", "OK"),
+    ] {
+        let set = format!("AT+QICSGP=1,1,\"{apn}\",\"{user}\",\"{password}\",1\r");
+        host.talk(&set, "\r\nOK\r\n");
+        host.talk("AT+QIACT=1\r", &format!("\r\n{answer}\r\n"));
+    }
+    host.talk(
+        "AT+QIACT?\r",
+        "\r\n+QIACT: 1,1,1,\"10.0.0.77\"\r\n\r\nOK\r\n",
+    );
+}
+
+#[test]
+fn the_link_is_as_told() {
+    let args = ["--delay", "1.5s", "--jitter", "2ms", "--loss", "0.5%"];
+    let more = ["--rate", "64k", "--control", "127.0.0.1:0"];
+    let served = Served::tcp(&[&args[..], &more].concat());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut host = served.connect();
+    host.set_up();
+    let before = Instant::now();
+    host.open_socket(0, "127.0.0.1", port);
+    // There and back again, whatever else is going on.
+    assert!(before.elapsed() >= Duration::from_secs(3));
+}
+
+#[test]
+fn an_address_of_the_pc_leads_to_a_server_in_the_module() {
+    // A port that is free, most likely.
+    let free = || {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        taken.local_addr().unwrap()
+    };
+    let (tcp, udp) = (free(), free());
+    let forwards = [format!("tcp:{tcp}=80"), format!("udp:{udp}=5000")];
+    let served = Served::tcp(&["--forward", &forwards[0], "--forward", &forwards[1]]);
+    let mut host = served.connect();
+    host.set_up();
+    host.talk(
+        "AT+QIOPEN=1,0,\"TCP LISTENER\",\"127.0.0.1\",0,80,0\r",
+        "\r\nOK\r\n",
+    );
+    host.reader.until("\r\n+QIOPEN: 0,0\r\n");
+    let mut client = TcpStream::connect(tcp).unwrap();
+    host.reader.until("\r\n+QIURC: \"incoming\",11,0,");
+    client.write_all(b"hello").unwrap();
+    host.reader.until("\r\n+QIURC: \"recv\",11\r\n");
+    host.talk("AT+QIRD=11,5\r", "\r\n+QIRD: 5\r\nhello\r\n\r\nOK\r\n");
+    host.talk(
+        "AT+QIOPEN=1,1,\"UDP SERVICE\",\"127.0.0.1\",0,5000,0\r",
+        "\r\nOK\r\n",
+    );
+    host.reader.until("\r\n+QIOPEN: 1,0\r\n");
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.send_to(b"datagram", udp).unwrap();
+    host.reader.until("\r\n+QIURC: \"recv\",1\r\n");
+    host.send("AT+QIRD=1\r");
+    host.reader.until("\r\ndatagram\r\n\r\nOK\r\n");
+    // The same addresses a second time.
+    for forward in &forwards {
+        let (code, text) = failure(&["--tcp", "127.0.0.1:0", "--forward", forward]);
+        assert_eq!(code, 1);
+        assert!(text.contains("is in use"), "{text}");
     }
 }

@@ -66,9 +66,9 @@ Examples:
 const SERVE: &str = "Serve one module, until Ctrl-C.
 
 When it can be used, one line that begins with 'ready' is printed to standard
-output, or with --stdio to standard error; before it one that begins with
-'control', if --control is given. The module has been running for a while then:
-it is registered, its echo is on, its PDP contexts are not active.
+output, or with --stdio to standard error; before it 'control' and 'forward'
+lines with the addresses, if there are such. The module has been running for a
+while then: it is registered, its echo is on, its PDP contexts are not active.
 
 The serial line has the speed of --baud in both directions, whatever speed a
 program sets on the pseudo-terminal. A program that goes away and one that comes

@@ -43,6 +43,9 @@ pub(super) fn serve(args: &Serve) -> Result<(), String> {
     if let Some(control) = &control {
         say(&format!("control {}", control.describe()));
     }
+    for forward in &args.forward {
+        say(&format!("forward {}", module.lead(forward)?));
+    }
     say(&format!("ready {}", endpoint.describe()));
     module.start = Instant::now();
     loop {
@@ -95,17 +98,30 @@ struct Module {
 
 impl Module {
     fn new(args: &Serve) -> Result<Module, String> {
-        let mut sim = args.sim()?;
-        for forward in &args.forward {
-            lead(&mut sim, forward)?;
-        }
         Ok(Module {
-            sim,
+            sim: args.sim()?,
             start: Instant::now(),
             waiting: Vec::new(),
             show: Show::new(args.color.into()),
             idle_since: None,
         })
+    }
+
+    /// Lets an address of this PC lead to a port of the module. Says which.
+    fn lead(&mut self, forward: &Forward) -> Result<String, String> {
+        let Forward { udp, from, to } = *forward;
+        let failed = |error| tcp::cannot(from, &error);
+        let (kind, from) = if udp {
+            let socket = UdpSocket::bind(from).map_err(failed)?;
+            let from = socket.local_addr().map_err(failed)?;
+            self.sim.forward_udp(socket, to).map_err(failed)?;
+            ("udp", from)
+        } else {
+            let (listener, from) = tcp::listen(from)?;
+            self.sim.forward_tcp(listener, to).map_err(failed)?;
+            ("tcp", from)
+        };
+        Ok(format!("{kind} {from} -> {to}"))
     }
 
     /// Does what a control line says, now.
@@ -196,20 +212,4 @@ impl Module {
         };
         event.clamp(NAP, REST)
     }
-}
-
-/// Lets an address of this PC lead to a port of the module.
-fn lead(sim: &mut Sim, forward: &Forward) -> Result<(), String> {
-    let Forward { udp, from, to } = *forward;
-    let led = match udp {
-        false => {
-            let (listener, _) = tcp::listen(from)?;
-            sim.forward_tcp(listener, to)
-        }
-        true => {
-            let socket = UdpSocket::bind(from).map_err(|error| tcp::cannot(from, &error))?;
-            sim.forward_udp(socket, to)
-        }
-    };
-    led.map_err(|error| format!("cannot forward {from}: {error}"))
 }

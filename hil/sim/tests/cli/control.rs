@@ -16,7 +16,7 @@ struct Client {
 
 impl Client {
     fn connect(served: &Served) -> Client {
-        let at = served.control.strip_prefix("tcp ").unwrap();
+        let at = served.told("control tcp");
         let stream = TcpStream::connect(at).unwrap();
         let answers = Reader::new(stream.try_clone().unwrap());
         Client { stream, answers }
@@ -159,7 +159,7 @@ fn nothing_that_a_client_does_disturbs_the_module() {
 fn lines_of_standard_input() {
     let door = link();
     let served = Served::tcp(&["--control", door.to_str().unwrap()]);
-    assert_eq!(served.control, format!("unix {}", door.display()));
+    assert_eq!(served.told("control"), format!("unix {}", door.display()));
     let args = ["control", door.to_str().unwrap()];
     let lines = b"# a comment\n\nsignal 7\n registration roaming";
     assert_eq!(run(&args, lines), (0, String::new(), String::new()));

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream, UdpSocket};
-use std::time::{Duration, Instant};
 
 use quectel_sim::Profile;
 
@@ -134,29 +133,33 @@ fn the_network_is_as_told() {
 
 #[test]
 fn the_link_is_as_told() {
-    let args = ["--delay", "1.5s", "--jitter", "2ms", "--loss", "0.5%"];
-    let more = ["--rate", "64k", "--control", "127.0.0.1:0"];
-    let served = Served::tcp(&[&args[..], &more].concat());
+    let args = ["--delay", "400ms", "--jitter", "2ms", "--loss", "0%"];
+    let mut served = Served::tcp(&[&args[..], &["--rate", "64k", "--trace"]].concat());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let mut host = served.connect();
     host.set_up();
-    let before = Instant::now();
     host.open_socket(0, "127.0.0.1", port);
-    // There and back again, whatever else is going on.
-    assert!(before.elapsed() >= Duration::from_secs(3));
+    let trace = served.errors.until("+QIOPEN: 0,0\\r\\n\n");
+    let time_of = |what: &str| {
+        let line = trace.lines().rfind(|line| line.contains(what)).unwrap();
+        line.split_whitespace()
+            .next()
+            .unwrap()
+            .parse::<f64>()
+            .unwrap()
+    };
+    // There and back again, in the module's own time.
+    let took = time_of("+QIOPEN: 0,0") - time_of(" >>      AT+QIOPEN");
+    assert!((0.8..1.0).contains(&took), "{took}\n{trace}");
 }
 
 #[test]
 fn an_address_of_the_pc_leads_to_a_server_in_the_module() {
-    // A port that is free, most likely.
-    let free = || {
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        taken.local_addr().unwrap()
-    };
-    let (tcp, udp) = (free(), free());
-    let forwards = [format!("tcp:{tcp}=80"), format!("udp:{udp}=5000")];
-    let served = Served::tcp(&["--forward", &forwards[0], "--forward", &forwards[1]]);
+    let args = ["--forward", "tcp:127.0.0.1:0=80"];
+    let served = Served::tcp(&[&args[..], &["--forward", "udp:127.0.0.1:0=5000"]].concat());
+    let from = |what| served.told(what).split_once(" -> ").unwrap().0;
+    let (tcp, udp) = (from("forward tcp"), from("forward udp"));
     let mut host = served.connect();
     host.set_up();
     host.talk(
@@ -180,8 +183,8 @@ fn an_address_of_the_pc_leads_to_a_server_in_the_module() {
     host.send("AT+QIRD=1\r");
     host.reader.until("\r\ndatagram\r\n\r\nOK\r\n");
     // The same addresses a second time.
-    for forward in &forwards {
-        let (code, text) = failure(&["--tcp", "127.0.0.1:0", "--forward", forward]);
+    for forward in [format!("tcp:{tcp}=1"), format!("udp:{udp}=1")] {
+        let (code, text) = failure(&["--tcp", "127.0.0.1:0", "--forward", &forward]);
         assert_eq!(code, 1);
         assert!(text.contains("is in use"), "{text}");
     }

@@ -124,8 +124,8 @@ pub(crate) struct Served {
     pub(crate) child: Child,
     /// What follows `ready`.
     pub(crate) place: String,
-    /// What follows `control`; empty if there is no such line.
-    pub(crate) control: String,
+    /// The lines before that.
+    before: Vec<String>,
     pub(crate) errors: Reader,
 }
 
@@ -135,16 +135,17 @@ impl Served {
         let mut child = serve(args).spawn().unwrap();
         let errors = Reader::new(child.stderr.take().unwrap());
         let mut out = Reader::new(child.stdout.take().unwrap());
-        let mut line = out.until("\n");
-        let mut control = String::new();
-        if let Some(door) = line.strip_prefix("control ") {
-            control = door.trim_end().to_owned();
-            line = out.until("\n");
-        }
-        let place = line.strip_prefix("ready ").expect("ready").trim_end();
+        let mut before = Vec::new();
+        let place = loop {
+            let line = out.until("\n").trim_end().to_owned();
+            match line.strip_prefix("ready ") {
+                Some(place) => break place.to_owned(),
+                None => before.push(line),
+            }
+        };
         Served {
-            place: place.to_owned(),
-            control,
+            place,
+            before,
             child,
             errors,
         }
@@ -169,10 +170,20 @@ impl Served {
         }
     }
 
+    /// What it has said behind `control` or `forward tcp`.
+    #[track_caller]
+    pub(crate) fn told(&self, what: &str) -> &str {
+        let mut told = self
+            .before
+            .iter()
+            .filter_map(|line| line.strip_prefix(what));
+        told.next().expect(what).trim_start()
+    }
+
     /// The answer to a control line: exit code, standard output and standard error.
     #[track_caller]
     pub(crate) fn control(&self, line: &str) -> (i32, String, String) {
-        let (_, at) = self.control.split_once(' ').expect("a control port");
+        let (_, at) = self.told("control").split_once(' ').unwrap();
         let words: Vec<&str> = line.split(' ').collect();
         run(&[&["control", at], &words[..]].concat(), b"")
     }

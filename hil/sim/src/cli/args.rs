@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anstream::ColorChoice;
 use clap::{Args, ValueEnum};
-use quectel_sim::{Boot, Cellular, Config, Fault, Internet, Profile, Sim, SimCard};
+use quectel_sim::{Boot, Cellular, Config, Fault, Internet, Profile, Sim, SimCard, Switch};
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -28,7 +28,7 @@ pub(super) struct Serve {
     /// Another behaviour than the family's, one of `quectel-sim switches`; can
     /// be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = switch, help_heading = "Module")]
-    switch: Vec<Fault>,
+    switch: Vec<Switch>,
     /// cold: its power has just come, and it is deaf until RDY; off: until the
     /// control line `power on` or `powerkey press`
     #[arg(long, value_enum, default_value = "booted", help_heading = "Module")]
@@ -237,7 +237,7 @@ pub(super) fn family(text: &str) -> Result<Profile, String> {
     Profile::named(text).ok_or_else(|| format!("there are {}", Profile::NAMES.join(", ")))
 }
 
-fn switch(text: &str) -> Result<Fault, String> {
+fn switch(text: &str) -> Result<Switch, String> {
     let (name, value) = text
         .split_once('=')
         .ok_or("a name and a value is wanted, such as closed-urc=after-drain")?;
@@ -246,8 +246,11 @@ fn switch(text: &str) -> Result<Fault, String> {
             "'{name}' is not the name of a switch: see `quectel-sim switches`"
         ));
     }
-    let fault = format!("switch:{name}:{value}").parse::<Fault>();
-    fault.map_err(|error| error.to_string())
+    match format!("switch:{name}:{value}").parse() {
+        Ok(Fault::Switch(switch)) => Ok(switch),
+        Ok(_) => Err(format!("'{name}' is not the name of a switch")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn name(text: &str) -> Result<(String, IpAddr), String> {
@@ -320,7 +323,7 @@ impl Serve {
                 Start::Cold => Boot::Cold,
                 Start::Off => Boot::Off,
             },
-            profile: self.family.clone(),
+            profile: self.profile(),
             sim_card: match self.sim_card {
                 Card::Ready => SimCard::Ready,
                 Card::Absent => SimCard::Absent,
@@ -330,6 +333,15 @@ impl Serve {
             internet: Internet::Real,
             ..Config::default()
         }
+    }
+
+    /// The family with the switches set, before the module has begun to start.
+    fn profile(&self) -> Profile {
+        let mut profile = self.family.clone();
+        for switch in &self.switch {
+            switch.set(&mut profile);
+        }
+        profile
     }
 
     /// The module, with everything that is asked for.
@@ -347,7 +359,7 @@ impl Serve {
         for line in link.into_iter().chain([&self.signal]).flatten() {
             sim.control(line).map_err(|error| error.to_string())?;
         }
-        for fault in self.switch.iter().chain(&self.fault) {
+        for fault in &self.fault {
             sim.add_fault(fault.clone());
         }
         Ok(sim)

@@ -1,6 +1,6 @@
 //! How a simulation is set up.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::net::{Internet, Link, Unbound};
 use crate::profile::Profile;
@@ -158,6 +158,9 @@ pub struct Config {
     pub link: Link,
     /// Whether there is a real network behind the simulated one.
     pub internet: Internet,
+    /// The real name server that is asked for names which [`Sim::set_name`](crate::Sim::set_name) was
+    /// not told, if there is a real network; the resolver of this PC if none is given.
+    pub name_server: Option<SocketAddr>,
     /// What happens to connections to addresses at which nothing was put, if there is none.
     pub unbound: Unbound,
 }
@@ -177,6 +180,7 @@ impl Default for Config {
             cellular: Cellular::default(),
             link: Link::default(),
             internet: Internet::default(),
+            name_server: None,
             unbound: Unbound::default(),
         }
     }

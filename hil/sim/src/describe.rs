@@ -31,6 +31,7 @@ impl Sim {
             .map_or("unknown".into(), |n| n.to_string());
         let rssi = module.cellular.rssi;
         let registration = match module.registration(0) {
+            _ if module.power() != Power::On => "off",
             1 => "home",
             2 => "searching",
             3 => "denied",

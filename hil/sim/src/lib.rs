@@ -36,6 +36,7 @@ mod faults;
 mod hardware;
 mod line;
 mod module;
+mod name_server;
 mod net;
 mod profile;
 mod rng;

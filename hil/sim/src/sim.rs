@@ -1,5 +1,6 @@
 //! The simulation: a module, a serial line to it, a network behind it, and time.
 
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use crate::at::channel::{Channel, Io};
@@ -409,6 +410,25 @@ impl Sim {
     /// Lets `tap` see every IP packet that leaves the module or reaches it, with right checksums.
     pub fn set_tap(&mut self, tap: impl FnMut(u64, &[u8]) + Send + 'static) {
         self.module.net.set_tap(Box::new(tap));
+    }
+
+    /// Writes every IP packet that leaves the module or reaches it to `out` from now on, in the pcap
+    /// format that Wireshark, tshark and tcpdump read. Times are those of the simulation, since 1970.
+    ///
+    /// # Errors
+    /// If the head of the file cannot be written. See [`Sim::capture_failure`] for what comes later.
+    pub fn capture(&mut self, out: impl Write + Send + 'static) -> std::io::Result<()> {
+        self.module.net.set_capture(Box::new(out))
+    }
+
+    /// Ends the capture: `out` is flushed and dropped.
+    pub fn end_capture(&mut self) {
+        self.module.net.end_capture();
+    }
+
+    /// What went wrong with the capture; nothing was written since then.
+    pub fn capture_failure(&self) -> Option<&std::io::Error> {
+        self.module.net.capture_failure()
     }
 
     /// Changes the radio link from now on; what is on its way stays so.

@@ -23,7 +23,7 @@ use crate::at::table::Outcome;
 use crate::commands::numbers::Numbers;
 use crate::commands::qicfg::QicfgValues;
 use crate::config::{Boot, Cellular, Config, SimCard};
-use crate::dns::{Answer, Asker, Question, Resolver};
+use crate::dns::{Answer, Asker, Beyond, Question, Resolver};
 use crate::faults::Faults;
 use crate::net::{Internet, Limits, Net};
 use crate::profile::Profile;
@@ -221,7 +221,11 @@ impl Module {
             sockets: Sockets::default(),
             ping: None,
             ntp: None,
-            resolver: Resolver::new(config.internet == Internet::Real),
+            resolver: Resolver::new(match (config.internet, config.name_server) {
+                (Internet::Virtual, _) => Beyond::Nobody,
+                (Internet::Real, None) => Beyond::ThisPc,
+                (Internet::Real, Some(server)) => Beyond::Server(server),
+            }),
             net: Net::new(config, limits),
             faults: Faults::default(),
             last_error: 0,
@@ -315,7 +319,8 @@ impl Module {
             return self.schedule(down, Event::Restart(None));
         };
         let ready = self.now + down + self.profile.boot_us;
-        self.schedule(down, Event::Leave);
+        // Behind its answer.
+        self.schedule(10_000, Event::Leave);
         self.schedule(tells, Event::TellContexts);
         self.schedule(tells + down, Event::Restart(Some(ready)));
     }

@@ -1,5 +1,6 @@
 //! The network: the module's IP stack, the link, and the world behind it.
 
+mod capture;
 mod datagrams;
 mod gateway;
 mod link;
@@ -18,6 +19,7 @@ mod tcp;
 mod udp;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
 use smoltcp::wire::IpCidr;
@@ -35,6 +37,7 @@ pub(crate) use udp::OpenUdp;
 
 use crate::config::Config;
 use crate::rng::Rng;
+use capture::Capture;
 use datagrams::Datagrams;
 use gateway::{Gateway, Pair, Verdict};
 use link::Way;
@@ -109,6 +112,7 @@ pub(crate) struct Net {
     forwards: Forwards,
     real_ping: RealPing,
     tap: Option<Tap>,
+    capture: Option<Capture>,
     /// Hosts that are switched off.
     silent: BTreeSet<IpAddr>,
     nat: Nat,
@@ -136,6 +140,7 @@ impl Net {
             silent: BTreeSet::new(),
             nat: Nat::default(),
             tap: None,
+            capture: None,
             datagrams: Datagrams::new(config.internet == Internet::Real),
             // A generator of its own: what is left to chance on the link must not depend on this.
             udp: UdpTable::new(Rng::new(!config.seed).next_u64()),
@@ -385,6 +390,32 @@ impl Net {
         self.tap = Some(tap);
     }
 
+    pub(crate) fn set_capture(&mut self, out: Box<dyn Write + Send>) -> std::io::Result<()> {
+        self.capture = Some(Capture::new(out)?);
+        Ok(())
+    }
+
+    pub(crate) fn end_capture(&mut self) {
+        self.capture = None;
+    }
+
+    pub(crate) fn capture_failure(&self) -> Option<&std::io::Error> {
+        self.capture.as_ref()?.failure()
+    }
+
+    fn see(&mut self, now: u64, packet: &[u8]) {
+        if self.tap.is_none() && self.capture.is_none() {
+            return;
+        }
+        let packet = packet::with_checksums(packet.to_vec());
+        if let Some(tap) = &mut self.tap {
+            tap(now, &packet);
+        }
+        if let Some(capture) = &mut self.capture {
+            capture.packet(now, &packet);
+        }
+    }
+
     fn poll_module(&mut self, now: u64) {
         if self.module.next(now).is_some_and(|at| at <= now)
             || self.tcp.next().is_some_and(|at| at <= now)
@@ -402,7 +433,7 @@ impl Net {
             // A listener has one spare socket, and smoltcp's UDP sockets hold little.
             let one_by_one = self.tcp.listens() || !self.udp.is_empty();
             while let Some(packet) = self.down.receive(now) {
-                tap(&mut self.tap, now, &packet);
+                self.see(now, &packet);
                 self.module.receive(packet);
                 if one_by_one {
                     self.poll_module(now);
@@ -410,7 +441,7 @@ impl Net {
             }
             self.poll_module(now);
             while let Some(packet) = self.module.transmit() {
-                tap(&mut self.tap, now, &packet);
+                self.see(now, &packet);
                 busy = true;
                 if self.covered {
                     self.up.send(now, packet, &self.link, &mut self.rng);
@@ -502,12 +533,6 @@ impl Net {
         .into_iter()
         .flatten()
         .min()
-    }
-}
-
-fn tap(tap: &mut Option<Tap>, now: u64, packet: &[u8]) {
-    if let Some(tap) = tap {
-        tap(now, &packet::with_checksums(packet.to_vec()));
     }
 }
 

@@ -77,8 +77,7 @@ impl Value for Vec<u32> {
     }
 
     fn parse(text: &str) -> Option<Vec<u32>> {
-        let number = |word: &str| word.parse().ok().filter(|number| *number > 0);
-        text.split(',').map(number).collect()
+        text.split(',').map(|word| word.parse().ok()).collect()
     }
 
     fn allowed() -> String {
@@ -216,33 +215,43 @@ fn allowed<T: Value>(_: fn(&Profile) -> &T) -> String {
 }
 
 macro_rules! row {
-    ($name:literal $field:ident) => {
+    ($name:literal, $($place:ident).+) => {
         Row {
             name: $name,
-            get: |profile| profile.$field.text(),
-            set: |profile, text| put(&mut profile.$field, text),
-            allowed: || allowed(|profile| &profile.$field),
+            get: |profile| profile.$($place).+.text(),
+            set: |profile, text| put(&mut profile.$($place).+, text),
+            allowed: || allowed(|profile| &profile.$($place).+),
         }
     };
-    ($name:literal $field:ident $least:literal to $most:literal) => {
+    ($name:literal, $($place:ident).+, $least:literal to $most:literal) => {
         Row {
             name: $name,
-            get: |profile| profile.$field.text(),
-            set: |profile, text| put_number(&mut profile.$field, text, $least..=$most),
+            get: |profile| profile.$($place).+.text(),
+            set: |profile, text| put_number(&mut profile.$($place).+, text, $least..=$most),
             allowed: || format!("a number from {} to {}", $least, $most),
         }
     };
 }
 
+/// The switches of the profile's fields, and then those of the fields of its parts, each as
+/// `; part: Type { "name" field, }`. A field without a switch does not compile.
 macro_rules! table {
-    ($($name:literal $field:ident $($least:literal to $most:literal)?,)*) => {
-        const TABLE: &[Row] = &[$(row!($name $field $($least to $most)?)),*];
+    (
+        $($name:literal $field:ident $($least:literal to $most:literal)?,)*
+        $(; $part:ident: $type:ident {
+            $($sub_name:literal $sub:ident $($sub_least:literal to $sub_most:literal)?,)*
+        })*
+    ) => {
+        const TABLE: &[Row] = &[
+            $(row!($name, $field $(, $least to $most)?),)*
+            $($(row!($sub_name, $part.$sub $(, $sub_least to $sub_most)?),)*)*
+        ];
 
-        /// A field without a switch does not compile.
-        const _: fn(&Profile) = |Profile { $($field: _),* }| ();
+        const _: fn(&Profile) = |Profile { $($field: _,)* $($part: _,)* }| ();
+        $(const _: fn(&$type) = |$type { $($sub: _,)* }| ();)*
 
         #[cfg(test)]
-        const FIELDS: &[&str] = &[$(stringify!($field)),*];
+        const FIELDS: &[&str] = &[$(stringify!($field),)* $($(stringify!($sub),)*)*];
     };
 }
 
@@ -282,8 +291,13 @@ table! {
     "activate-again-fails" activate_again_fails,
     "deactivate-again-fails" deactivate_again_fails,
     "auto-activate" auto_activate,
+    "context-type" context_type 1 to 3,
+    "one-address-shown" one_address_shown,
+    "held-bearer" held_bearer,
+    "dns-needs-context" dns_needs_context,
     "open-activates" open_activates,
     "stale-contexts" stale_contexts,
+    "lte-technology" lte_technology 7 to 9,
     "cgreg-unknown-on-lte" cgreg_unknown_on_lte,
     "servers" servers,
     "transparent" transparent,
@@ -310,6 +324,7 @@ table! {
     "failed-open-keeps-id" failed_open_keeps_id,
     "close-s" close_s 0 to 65_535,
     "close-answer" close_answer,
+    "close-unknown-fails" close_unknown_fails,
     "close-timeout" close_timeout,
     "close-opening" close_opening,
     "row-in-fin-wait-2" row_in_fin_wait_2,
@@ -318,6 +333,7 @@ table! {
     "port-taken-error" port_taken_error 0 to 999,
     "datagram-rest-lost" datagram_rest_lost,
     "open-extras" open_extras,
+    "own-server-id" own_server_id,
     "requested-local-port" requested_local_port,
     "qird-tail" qird_tail,
     "recv-urc" recv_urc,
@@ -326,6 +342,7 @@ table! {
     "send-timeout" send_timeout,
     "send-timeout-s" send_timeout_s 0 to 3_600,
     "escape" escape,
+    "empty-send-fails" empty_send_fails,
     "escape-guard" escape_guard_us,
     "options" options,
     "dns-timeout" dns_timeout_us,
@@ -424,6 +441,10 @@ mod tests {
         "2s",
         "0",
         "1",
+        "2",
+        "3",
+        "7",
+        "8",
         "20",
         "40",
         "text",

@@ -233,40 +233,40 @@ fn allowed<T: Value>(_: fn(&Profile) -> &T) -> String {
 }
 
 macro_rules! row {
-    ($name:literal $($field:ident).+) => {
+    ($name:literal, $($place:ident).+) => {
         Row {
             name: $name,
-            get: |profile| profile.$($field).+.text(),
-            set: |profile, text| put(&mut profile.$($field).+, text),
-            allowed: || allowed(|profile| &profile.$($field).+),
+            get: |profile| profile.$($place).+.text(),
+            set: |profile, text| put(&mut profile.$($place).+, text),
+            allowed: || allowed(|profile| &profile.$($place).+),
         }
     };
-    ($name:literal $($field:ident).+, $least:literal to $most:literal) => {
+    ($name:literal, $($place:ident).+, $least:literal to $most:literal) => {
         Row {
             name: $name,
-            get: |profile| profile.$($field).+.text(),
-            set: |profile, text| put_number(&mut profile.$($field).+, text, $least..=$most),
+            get: |profile| profile.$($place).+.text(),
+            set: |profile, text| put_number(&mut profile.$($place).+, text, $least..=$most),
             allowed: || format!("a number from {} to {}", $least, $most),
         }
     };
 }
 
-/// The fields, and those of the parts that have fields of their own.
+/// The switches of the profile's fields, and then those of the fields of its parts, each as
+/// `; part: Type { "name" field, }`. A field without a switch does not compile.
 macro_rules! table {
     (
         $($name:literal $field:ident $($least:literal to $most:literal)?,)*
-        $(in $part:ident: $type:ident {
-            $($own_name:literal $own:ident $($own_least:literal to $own_most:literal)?,)*
+        $(; $part:ident: $type:ident {
+            $($sub_name:literal $sub:ident $($sub_least:literal to $sub_most:literal)?,)*
         })*
     ) => {
         const TABLE: &[Row] = &[
-            $(row!($name $field $(, $least to $most)?),)*
-            $($(row!($own_name $part.$own $(, $own_least to $own_most)?),)*)*
+            $(row!($name, $field $(, $least to $most)?),)*
+            $($(row!($sub_name, $part.$sub $(, $sub_least to $sub_most)?),)*)*
         ];
 
-        /// A field without a switch does not compile.
         const _: fn(&Profile) = |Profile { $($field: _,)* $($part: _,)* }| ();
-        $(const _: fn(&$type) = |$type { $($own: _),* }| ();)*
+        $(const _: fn(&$type) = |$type { $($sub: _,)* }| ();)*
 
         #[cfg(test)]
         const FIELDS: &[&str] = &[$(stringify!($field)),*];
@@ -309,8 +309,13 @@ table! {
     "activate-again-fails" activate_again_fails,
     "deactivate-again-fails" deactivate_again_fails,
     "auto-activate" auto_activate,
+    "context-type" context_type 1 to 3,
+    "one-address-shown" one_address_shown,
+    "held-bearer" held_bearer,
+    "dns-needs-context" dns_needs_context,
     "open-activates" open_activates,
     "stale-contexts" stale_contexts,
+    "lte-technology" lte_technology 7 to 9,
     "cgreg-unknown-on-lte" cgreg_unknown_on_lte,
     "servers" servers,
     "transparent" transparent,
@@ -337,6 +342,7 @@ table! {
     "failed-open-keeps-id" failed_open_keeps_id,
     "close-s" close_s 0 to 65_535,
     "close-answer" close_answer,
+    "close-unknown-fails" close_unknown_fails,
     "close-timeout" close_timeout,
     "close-opening" close_opening,
     "row-in-fin-wait-2" row_in_fin_wait_2,
@@ -345,6 +351,7 @@ table! {
     "port-taken-error" port_taken_error 0 to 999,
     "datagram-rest-lost" datagram_rest_lost,
     "open-extras" open_extras,
+    "own-server-id" own_server_id,
     "requested-local-port" requested_local_port,
     "qird-tail" qird_tail,
     "recv-urc" recv_urc,
@@ -353,6 +360,7 @@ table! {
     "send-timeout" send_timeout,
     "send-timeout-s" send_timeout_s 0 to 3_600,
     "escape" escape,
+    "empty-send-fails" empty_send_fails,
     "escape-guard" escape_guard_us,
     "options" options,
     "dns-timeout" dns_timeout_us,
@@ -360,7 +368,7 @@ table! {
     "ping-activates" ping_activates,
     "dns-ttl" dns_ttl,
     "dns-busy-urc" dns_busy_urc,
-    in pins: Pins {
+    ; pins: Pins {
         "power-key-on" on_us,
         "power-key-off" off_us,
         "power-off" power_off_us,
@@ -369,7 +377,7 @@ table! {
         "restart-tells" restart_tells_us,
         "sim-urcs-twice" sim_urcs_twice,
     }
-    in serial: Serial {
+    ; serial: Serial {
         "autobaud" autobaud,
         "autobaud-keeps-urcs" autobaud_keeps_urcs,
         "serial-buffer" buffer 0 to 1_048_576,
@@ -470,6 +478,10 @@ mod tests {
         "2s",
         "0",
         "1",
+        "2",
+        "3",
+        "7",
+        "8",
         "20",
         "40",
         "text",

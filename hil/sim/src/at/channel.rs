@@ -579,7 +579,9 @@ impl Channel {
     }
 
     fn send_payload(&mut self, payload: Payload, data: &[u8], ended: Ended, io: &mut Io<'_>) {
+        let nothing = data.is_empty() && io.module.profile.empty_send_fails;
         let code = match (ended, io.module.profile.send_timeout) {
+            (Ended::Complete, _) if nothing => Final::SendFail,
             (Ended::Complete, _) | (Ended::TimedOut, SendTimeout::SendPart) => {
                 let code = io.module.send_payload(payload.id, payload.to, data);
                 io.module.send_code(code)
@@ -601,6 +603,15 @@ impl Channel {
                 Final::Error
             }
         };
+        if io.module.awaits_acknowledgement(payload.id, code) {
+            let job = Job {
+                name: SEND.into(),
+                ..Job::default()
+            };
+            let wait = Wait::Acknowledged { id: payload.id };
+            self.state = State::Blocked(job, wait);
+            return;
+        }
         let by = io.module.faults.delay(Part::Answer, SEND);
         self.state = State::LateResult(io.now + by, code);
         if by == 0 {

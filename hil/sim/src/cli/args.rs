@@ -96,6 +96,9 @@ pub(super) struct Serve {
     /// knows; can be given several times
     #[arg(long, value_name = "HOST=ADDR", value_parser = name, help_heading = "Network")]
     name: Vec<(String, IpAddr)>,
+    /// Ask this name server for all other names, by UDP, instead of this PC
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address, help_heading = "Network")]
+    dns: Option<SocketAddr>,
     /// Let an address of this PC lead to a port of the module, which may be a
     /// TCP LISTENER or a UDP SERVICE; can be given several times
     #[arg(long, value_name = "tcp|udp:ADDR:PORT=PORT", help_heading = "Network")]
@@ -105,6 +108,10 @@ pub(super) struct Serve {
     /// with the time in seconds
     #[arg(long, help_heading = "Records")]
     pub(super) trace: bool,
+    /// Write every IP packet that leaves the module or reaches it to a file for
+    /// Wireshark, tshark or tcpdump
+    #[arg(long, value_name = "FILE", help_heading = "Records")]
+    pub(super) pcap: Option<PathBuf>,
     /// Whether the trace is coloured; auto: on a terminal, unless NO_COLOR is
     /// set
     #[arg(
@@ -331,6 +338,7 @@ impl Serve {
             },
             cellular,
             internet: Internet::Real,
+            name_server: self.dns,
             ..Config::default()
         }
     }

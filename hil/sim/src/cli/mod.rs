@@ -95,6 +95,7 @@ Examples:
   printf 'ATI\\r' | quectel-sim serve --stdio --family BG95
   quectel-sim serve --pty /tmp/module --name server.test=127.0.0.1
   quectel-sim serve --tcp 127.0.0.1:7000 --forward tcp:127.0.0.1:8080=80
+  quectel-sim serve --tcp 127.0.0.1:7000 --pcap packets.pcap
   quectel-sim serve --tcp 127.0.0.1:7000 --delay 300ms --loss 2% --rate 8k
   quectel-sim serve --tcp 127.0.0.1:7000 --boot cold --sim-card absent
   quectel-sim serve --tcp 127.0.0.1:7000 --switch closed-urc=after-drain

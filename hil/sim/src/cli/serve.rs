@@ -3,8 +3,10 @@
 //! One thread does everything. The simulation knows when each byte is due; this loop only wakes up at
 //! those times, or when something can be read, so lateness of a wake-up never adds up.
 
+use std::fs::File;
 use std::net::UdpSocket;
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use quectel_sim::Sim;
@@ -39,6 +41,9 @@ pub(super) fn serve(args: &Serve) -> Result<(), String> {
     };
     let mut control = args.control.as_ref().map(Control::open).transpose()?;
     let mut module = Module::new(args)?;
+    if let Some(path) = &args.pcap {
+        module.capture(path)?;
+    }
     let say = if place.stdio { warn } else { tell };
     if let Some(control) = &control {
         say(&format!("control {}", control.describe()));
@@ -53,6 +58,7 @@ pub(super) fn serve(args: &Serve) -> Result<(), String> {
             control.attend(&mut |line| module.control(line));
         }
         let pause = module.turn(&mut *endpoint);
+        module.watch_capture();
         if module.has_ended(&*endpoint, args.linger) {
             break;
         }
@@ -63,6 +69,7 @@ pub(super) fn serve(args: &Serve) -> Result<(), String> {
         }
     }
     module.show.end();
+    module.sim.end_capture();
     Ok(())
 }
 
@@ -105,6 +112,21 @@ impl Module {
             show: Show::new(args.color.into()),
             idle_since: None,
         })
+    }
+
+    /// Writes packets to a file, each at once.
+    fn capture(&mut self, path: &Path) -> Result<(), String> {
+        let failed = |error| format!("no capture in {}: {error}", path.display());
+        let file = File::create(path).map_err(failed)?;
+        self.sim.capture(file).map_err(failed)
+    }
+
+    /// Says once that the capture has failed.
+    fn watch_capture(&mut self) {
+        if let Some(error) = self.sim.capture_failure() {
+            warn(&format!("warning: the capture ends here: {error}"));
+            self.sim.end_capture();
+        }
     }
 
     /// Lets an address of this PC lead to a port of the module. Says which.

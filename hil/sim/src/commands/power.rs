@@ -22,6 +22,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .samples(&["=0", "=1"]),
     extended("+QSCLK").samples(&["=1"]),
     Command::new("+CPSMS")
+        .gaps()
         .test(saving_test)
         .read(saving_read)
         .execute(saving)

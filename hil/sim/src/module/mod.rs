@@ -45,6 +45,8 @@ pub(crate) enum Wait {
     Bearer { context: u8, on: bool, at: u64 },
     /// `AT+CGATT`
     Attach { on: bool, at: u64 },
+    /// `AT+QISEND` with `TCP/SendMode`: the peer's acknowledgement.
+    Acknowledged { id: u8 },
     /// Nothing but this time.
     Until(u64),
 }
@@ -58,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) registration_urc: [u8; 3],
     /// `AT+QISDE`
     pub(crate) payload_echo: bool,
+    /// `AT+COPS=<mode>`: how the operator is selected.
+    pub(crate) operator_mode: u8,
     /// `AT+COPS=3,<format>`
     pub(crate) operator_format: u8,
     pub(crate) simstat_urc: bool,
@@ -136,7 +140,8 @@ pub(crate) struct Module {
     sim_ready_at: u64,
     /// When the search for a network ends.
     register_at: Option<u64>,
-    initialised_at: u64,
+    /// `AT+QINISTAT`
+    initialised: u8,
     /// Registered on the network, with the state in [`Cellular::registration`].
     registered: bool,
     /// `AT+COPS=2`
@@ -145,8 +150,8 @@ pub(crate) struct Module {
     pub(crate) attached: bool,
     /// `AT+CGACT`: contexts that the 3GPP layer holds beside those of `AT+QIACT`.
     pub(crate) bearers: BTreeSet<u8>,
-    /// `AT+QIACTEX`: when each can be done, and when it is given up.
-    activating: BTreeMap<u8, (u64, u64)>,
+    /// `AT+QIACTEX`
+    activating: BTreeMap<u8, pdp::Activation>,
     /// When power saving begins.
     sleep_at: Option<u64>,
     /// When the module wakes from it by itself.
@@ -181,7 +186,7 @@ impl Module {
             qcfg: BTreeMap::new(),
             psm: Psm::default(),
             edrx: None,
-            definitions: BTreeMap::new(),
+            definitions: BTreeMap::from([(profile.first_context, Definition::default())]),
         };
         let limits = Limits {
             retransmission: profile.retransmission_us,
@@ -206,7 +211,7 @@ impl Module {
             functionality: 1,
             sim_ready_at: 0,
             register_at: None,
-            initialised_at: 0,
+            initialised: 0,
             registered: false,
             network_left: false,
             attached: true,
@@ -239,6 +244,9 @@ impl Module {
             Boot::Cold => module.power_on(),
             Boot::Booted => {
                 module.power = Power::On;
+                if module.sim_ready() {
+                    module.initialised = module.profile.initialised;
+                }
                 match module.sim_card {
                     SimCard::Ready => module.register(),
                     _ => module.start_sim_card(),
@@ -289,6 +297,7 @@ impl Module {
         (self.leaving, self.wake_at) = (false, None);
         self.lock_sim_card();
         self.functionality = 1;
+        self.initialised = 0;
         (self.registered, self.network_left, self.attached) = (false, false, true);
         self.bearers.clear();
         self.activating.clear();
@@ -356,14 +365,15 @@ impl Module {
 
     fn booted(&mut self) {
         self.power = Power::On;
-        let last = self.profile.boot_urcs.iter().map(|(after, _)| *after).max();
-        self.initialised_at = self.now + last.unwrap_or(0);
-        if !std::mem::take(&mut self.silent_boot) {
+        if std::mem::take(&mut self.silent_boot) {
+            self.initialised = self.profile.initialised;
+        } else {
             self.urc("RDY");
             self.schedule_sim_urcs(self.profile.boot_urcs.clone());
             if self.profile.pins.sim_urcs_twice {
                 let again = self.profile.sim_urcs.iter();
-                let after = self.initialised_at - self.now;
+                let last = self.profile.boot_urcs.iter().map(|(after, _)| *after).max();
+                let after = last.unwrap_or(0);
                 let again = again.map(|(us, text)| (after + us, text.clone())).collect();
                 self.schedule_sim_urcs(again);
             }
@@ -418,9 +428,23 @@ impl Module {
         })
     }
 
-    /// Whether everything a start takes is done.
-    pub(crate) fn initialised(&self) -> bool {
-        self.now >= self.initialised_at
+    /// `AT+QINISTAT`: 1 for the PIN, 2 for short messages, 4 for the phone book.
+    pub(crate) fn initialised(&self) -> u8 {
+        if self.sim_ready() {
+            self.initialised
+        } else {
+            0
+        }
+    }
+
+    /// A URC of a start was due.
+    fn progress(&mut self, urc: &str) {
+        self.initialised |= match urc {
+            "+CPIN: READY" => 1,
+            "+QIND: SMS DONE" => 2,
+            "+QIND: PB DONE" => 4,
+            _ => 0,
+        };
     }
 
     /// The IPv4 address that the network gives a context.
@@ -458,7 +482,10 @@ impl Module {
                 break;
             }
             match entry.remove() {
-                Event::Urc(text) => self.urc(&text),
+                Event::Urc(text) => {
+                    self.progress(&text);
+                    self.urc(&text);
+                }
                 Event::Restart(ready) => {
                     self.restart();
                     if let Some(ready) = ready {
@@ -502,7 +529,7 @@ impl Module {
             us: self.cellular.dns_us,
             limit_us: self.profile.dns_timeout_us,
             ttl: self.profile.dns_ttl,
-            kind: self.contexts.get(&context).map_or(1, |one| one.kind),
+            kind: self.context_kind(context),
         };
         self.resolver.ask(self.now, &question);
     }
@@ -535,7 +562,7 @@ impl Module {
     /// When to look at a blocking command again, if nothing else happens before.
     pub(crate) fn wait_until(&self, wait: &Wait) -> Option<u64> {
         Some(match *wait {
-            Wait::Connect { .. } => return None,
+            Wait::Connect { .. } | Wait::Acknowledged { .. } => return None,
             Wait::Close { until, .. } => until,
             Wait::Activate { ready, .. } if ready > self.now => ready,
             Wait::Activate { until, .. } => until,
@@ -551,6 +578,7 @@ impl Module {
     pub(crate) fn check(&mut self, wait: &Wait) -> Option<Outcome> {
         match *wait {
             Wait::Connect { id } => self.check_connect(id),
+            Wait::Acknowledged { id } => self.check_acknowledged(id),
             Wait::Close { id, until } => self.check_close(id, until),
             Wait::Activate {
                 context,
@@ -589,6 +617,7 @@ impl Settings {
             cmee: profile.cmee,
             registration_urc: saved.registration_urc,
             payload_echo: true,
+            operator_mode: 0,
             operator_format: 0,
             simstat_urc: false,
             qicfg: QicfgValues::new(profile),

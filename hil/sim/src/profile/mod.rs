@@ -93,11 +93,22 @@ pub struct Profile {
     pub deactivate_again_fails: bool,
     /// A context that activates itself after a start.
     pub auto_activate: Option<u8>,
+    /// The type of a context that was never set: 1 IPv4, 2 IPv6, 3 both.
+    pub context_type: u8,
+    /// Whether `AT+QIACT?` shows no IPv6 address beside an IPv4 one.
+    pub one_address_shown: bool,
+    /// A context that the 3GPP layer holds from the start; until `AT+CGACT` releases it, no other can be
+    /// activated.
+    pub held_bearer: Option<u8>,
+    /// Whether `AT+QIDNSCFG` fails for an inactive context.
+    pub dns_needs_context: bool,
     /// Whether `AT+QIOPEN` activates an inactive context instead of failing with 561.
     pub open_activates: bool,
     /// Whether the TCP/IP commands do not notice that `AT+CGACT` took a context away: its address still
     /// shows, and nothing passes.
     pub stale_contexts: bool,
+    /// How LTE is printed as an access technology: 7, or 8 for LTE-M, or 9 for NB-IoT.
+    pub lte_technology: u8,
     /// On LTE: whether `+CGREG` says 4 (unknown) although the module is registered.
     pub cgreg_unknown_on_lte: bool,
 
@@ -151,6 +162,8 @@ pub struct Profile {
     pub close_s: u32,
     /// When `AT+QICLOSE` is answered.
     pub close_answer: CloseAnswer,
+    /// Whether it fails for an id that is not in use.
+    pub close_unknown_fails: bool,
     /// What happens when its time ends.
     pub close_timeout: CloseTimeout,
     /// What it does to a connection that is being opened.
@@ -167,6 +180,8 @@ pub struct Profile {
     pub datagram_rest_lost: bool,
     /// Whether `AT+QIOPEN` takes a number of clients and a connect timeout too, as an EC200U does.
     pub open_extras: bool,
+    /// Whether `AT+QISTATE` shows a socket's own id as its server, where an EC25 shows 0.
+    pub own_server_id: bool,
     /// Whether `AT+QISTATE` shows the local port asked for instead of the real one.
     pub requested_local_port: bool,
 
@@ -184,6 +199,8 @@ pub struct Profile {
     pub send_timeout_s: u32,
     /// ESC in a `AT+QISEND` without length.
     pub escape: EscapeAnswer,
+    /// Whether Ctrl-Z alone in one is answered with `SEND FAIL`.
+    pub empty_send_fails: bool,
 
     /// Silence before and after `+++`, and the time its three characters may take.
     pub escape_guard_us: u64,

@@ -189,3 +189,37 @@ fn an_address_of_the_pc_leads_to_a_server_in_the_module() {
         assert!(text.contains("is in use"), "{text}");
     }
 }
+
+#[test]
+fn a_name_server_of_its_own() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let at = socket.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut query = [0; 512];
+        while let Ok((n, from)) = socket.recv_from(&mut query) {
+            // The question, and one address for whatever it is about.
+            let mut answer = query[..n].to_vec();
+            answer[2..8].copy_from_slice(b"\x81\x80\0\x01\0\x01");
+            answer[8..12].fill(0);
+            answer.extend(b"\xc0\x0c\0\x01\0\x01\0\0\0\x4d\0\x04\xc0\0\x02\x63");
+            socket.send_to(&answer, from).unwrap();
+        }
+    });
+    let served = Served::tcp(&["--dns", &at, "--name", "known.test=192.0.2.7"]);
+    let mut host = served.connect();
+    host.set_up();
+    for (name, answer) in [
+        (
+            "asked.test",
+            "1,77\r\n\r\n+QIURC: \"dnsgip\",\"192.0.2.99\"\r\n",
+        ),
+        (
+            "known.test",
+            "1,300\r\n\r\n+QIURC: \"dnsgip\",\"192.0.2.7\"\r\n",
+        ),
+    ] {
+        host.talk(&format!("AT+QIDNSGIP=1,\"{name}\"\r"), "\r\nOK\r\n");
+        let answer = format!("\r\n+QIURC: \"dnsgip\",0,{answer}");
+        assert_eq!(host.reader.until(&answer), answer);
+    }
+}

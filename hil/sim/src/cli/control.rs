@@ -117,8 +117,7 @@ impl Control {
             client.read(act);
             client.write();
         }
-        self.clients
-            .retain(|client| !client.gone && !(client.finished && client.answers.is_empty()));
+        self.clients.retain(|client| !client.is_done());
     }
 
     fn accept(&self) -> Option<Box<dyn Stream>> {
@@ -182,6 +181,10 @@ impl Client {
 
     fn listens(&self) -> bool {
         !self.finished && self.answers.len() < WAITING
+    }
+
+    fn is_done(&self) -> bool {
+        self.gone || self.finished && self.answers.is_empty()
     }
 
     /// Reads a bit, and does what the lines in it say.

@@ -603,8 +603,11 @@ fn formats_of_a_bc25() {
     host.expect("\r\n+QIURC: \"closed\",0\r\n");
     host.talk("AT+QICLOSE=0\r", "\r\nOK\r\n\r\nCLOSE OK\r\n");
     // Buffer mode, without lengths and with them.
-    let open = "AT+QIOPEN=1,0,\"TCP\",\"1.2.3.4\",80,0,0\r";
+    let server = "1.2.3.4:81".parse().unwrap();
+    host.sim.serve(server, || quectel_sim::Sink);
+    let open = "AT+QIOPEN=1,0,\"TCP\",\"1.2.3.4\",81,0,0\r";
     host.talk(open, "\r\nOK\r\n\r\n+QIOPEN: 0,0\r\n");
+    host.silence(1_000_000);
     host.sim.with_peer(server, |io| io.send(b"hello"));
     host.expect("\r\n+QIURC: \"recv\",0\r\n");
     host.talk("AT+QIRD=0,1024\r", "\r\n+QIRD: 5\r\nhello\r\n\r\nOK\r\n");

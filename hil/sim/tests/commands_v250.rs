@@ -3,25 +3,7 @@
 mod common;
 
 use common::Host;
-use quectel_sim::{Config, Profile, SimCard};
-
-fn family(name: &str) -> Host {
-    let mut host = Host::new(Config {
-        profile: Profile::named(name).unwrap(),
-        ..Config::default()
-    });
-    host.talk("ATE0\r", "ATE0\r\r\nOK\r\n");
-    host
-}
-
-/// Power goes and comes back; the URCs of the start pass.
-fn power_cycle(host: &mut Host) {
-    host.sim.power_off();
-    host.sim.power_on();
-    host.sim.run_until(host.sim.now() + 30_000_000);
-    let n = host.sim.readable();
-    host.take(n);
-}
+use quectel_sim::{Config, SimCard};
 
 #[test]
 fn the_echo_is_the_line_with_its_cr() {
@@ -37,7 +19,7 @@ fn the_echo_is_the_line_with_its_cr() {
 
 #[test]
 fn commands_in_a_chain() {
-    let mut host = family("EC25");
+    let mut host = Host::family("EC25");
     host.talk("AT&FZE0\r", "\r\nOK\r\n");
     host.talk(
         "ATE0+CFUN?;&W;+IPR?\r",
@@ -52,7 +34,7 @@ fn commands_in_a_chain() {
 
 #[test]
 fn a_slash_repeats_the_last_line() {
-    let mut host = family("EC25");
+    let mut host = Host::family("EC25");
     host.talk("A/", "\r\nOK\r\n");
     host.talk("AT+CMEE?\r", "\r\n+CMEE: 1\r\n\r\nOK\r\n");
     host.talk("A/", "\r\n+CMEE: 1\r\n\r\nOK\r\n");
@@ -63,7 +45,7 @@ fn a_slash_repeats_the_last_line() {
 
 #[test]
 fn the_four_forms() {
-    let mut host = family("EC25");
+    let mut host = Host::family("EC25");
     host.talk("AT+CMEE=?\r", "\r\n+CMEE: (0-2)\r\n\r\nOK\r\n");
     host.talk("AT+CMEE?\r", "\r\n+CMEE: 1\r\n\r\nOK\r\n");
     host.talk("AT+CMEE=1\r", "\r\nOK\r\n");
@@ -76,7 +58,7 @@ fn the_four_forms() {
 
 #[test]
 fn blanks_and_gaps() {
-    let mut host = family("EC25");
+    let mut host = Host::family("EC25");
     host.talk("AT +CMEE? \r", "\r\n+CMEE: 1\r\n\r\nOK\r\n");
     host.talk("AT+QICSGP= 1, 1 ,\"a b\" , \"\",\"\" , 0\r", "\r\nOK\r\n");
     host.talk(
@@ -96,7 +78,7 @@ fn blanks_and_gaps() {
 
 #[test]
 fn numbers_for_words() {
-    let mut host = family("EC25");
+    let mut host = Host::family("EC25");
     host.talk("ATV0\r", "0\r");
     host.talk(
         "ATI\r",
@@ -110,7 +92,7 @@ fn numbers_for_words() {
 
 #[test]
 fn no_result_codes() {
-    let mut host = family("EC25");
+    let mut host = Host::family("EC25");
     host.send("ATQ1\r");
     host.silence(1_000_000);
     host.talk("AT+CSQ\r", "\r\n+CSQ: 22,99\r\n");
@@ -121,7 +103,7 @@ fn no_result_codes() {
 
 #[test]
 fn other_line_ends() {
-    let mut host = family("EC25");
+    let mut host = Host::family("EC25");
     host.talk("ATS3?\r", "\r\n013\r\n\r\nOK\r\n");
     host.talk("ATS4?\r", "\r\n010\r\n\r\nOK\r\n");
     host.talk("ATS5?\r", "\r\n008\r\n\r\nOK\r\n");
@@ -135,7 +117,7 @@ fn other_line_ends() {
 
 #[test]
 fn what_is_shown_of_the_settings() {
-    let mut host = family("EC25");
+    let mut host = Host::family("EC25");
     host.talk(
         "AT&V\r",
         concat!(
@@ -201,13 +183,16 @@ const STORED: &[(&str, &str, &str, &str, bool)] = &[
 
 #[test]
 fn what_and_w_stores_survives_a_power_cycle_and_nothing_else() {
-    let mut host = family("EC25");
+    let mut host = Host::family("EC25");
     for (set, ask, set_reads, _, _) in STORED {
         host.talk(format!("{set}\r"), "\r\nOK\r\n");
         host.talk(format!("{ask}\r"), format!("\r\n{set_reads}\r\n\r\nOK\r\n"));
     }
     host.talk("AT&W\r", "\r\nOK\r\n");
-    power_cycle(&mut host);
+    host.sim.power_off();
+    host.sim.power_on();
+    host.sim.run_until(host.sim.now() + 30_000_000);
+    host.forget();
     // The echo was off when it was stored.
     host.talk("AT\r", "\r\nOK\r\n");
     for (_, ask, set_reads, first, stored) in STORED {
@@ -223,12 +208,11 @@ fn what_and_w_stores_survives_a_power_cycle_and_nothing_else() {
 
 #[test]
 fn without_and_w_a_power_cycle_loses_everything() {
-    let mut host = family("EC25");
+    let mut host = Host::family("EC25");
     for (set, ..) in STORED {
         host.talk(format!("{set}\r"), "\r\nOK\r\n");
     }
-    power_cycle(&mut host);
-    host.talk("ATE0\r", "ATE0\r\r\nOK\r\n");
+    host.power_cycle();
     for (_, ask, _, first, _) in STORED {
         host.talk(format!("{ask}\r"), format!("\r\n{first}\r\n\r\nOK\r\n"));
     }
@@ -236,7 +220,7 @@ fn without_and_w_a_power_cycle_loses_everything() {
 
 #[test]
 fn z_brings_back_what_was_stored() {
-    let mut host = family("EC25");
+    let mut host = Host::family("EC25");
     host.talk("AT+CEREG=1;&W\r", "\r\nOK\r\n");
     host.talk("AT+CEREG=0;S0=5;+CMEE=2\r", "\r\nOK\r\n");
     host.talk("ATZ\r", "\r\nOK\r\n");
@@ -249,7 +233,7 @@ fn z_brings_back_what_was_stored() {
 
 #[test]
 fn factory_settings_also_undo_what_is_kept_by_itself() {
-    let mut host = family("EC25");
+    let mut host = Host::family("EC25");
     host.talk("AT+CTZR=1;+CTZU=3\r", "\r\nOK\r\n");
     host.talk("AT&F;E0\r", "\r\nOK\r\n");
     host.talk("AT+CTZR?\r", "\r\n+CTZR: 0\r\n\r\nOK\r\n");
@@ -258,7 +242,7 @@ fn factory_settings_also_undo_what_is_kept_by_itself() {
 
 #[test]
 fn the_speed_of_the_line() {
-    let mut host = family("EC25");
+    let mut host = Host::family("EC25");
     host.talk(
         "AT+IPR=?\r",
         concat!(
@@ -273,7 +257,7 @@ fn the_speed_of_the_line() {
 
 #[test]
 fn flow_control_and_character_framing() {
-    let mut host = family("EC25");
+    let mut host = Host::family("EC25");
     host.talk("AT+IFC=?\r", "\r\n+IFC: (0,2),(0,2)\r\n\r\nOK\r\n");
     host.talk("AT+IFC?\r", "\r\n+IFC: 0,0\r\n\r\nOK\r\n");
     host.talk("AT+IFC=2,2\r", "\r\nOK\r\n");
@@ -312,7 +296,7 @@ fn errors_as_a_word_a_number_and_a_text() {
 
 #[test]
 fn tcpip_errors_of_a_bc660k_have_numbers() {
-    let mut host = family("BC660K");
+    let mut host = Host::family("BC660K");
     host.talk("AT+QIRD=0,5\r", "\r\n+CME ERROR: 572\r\n");
     host.talk("AT+CMEE=0\r", "\r\nOK\r\n");
     host.talk("AT+QIRD=0,5\r", "\r\nERROR\r\n");
@@ -322,7 +306,7 @@ fn tcpip_errors_of_a_bc660k_have_numbers() {
 
 #[test]
 fn the_port_of_urcs() {
-    let mut host = family("EC25");
+    let mut host = Host::family("EC25");
     host.talk(
         "AT+QURCCFG=?\r",
         "\r\n+QURCCFG: \"urcport\",(\"usbat\",\"usbmodem\",\"uart1\",\"uart2\",\"all\")\r\n\r\nOK\r\n",
@@ -350,6 +334,6 @@ fn the_port_of_urcs() {
         ),
     ] {
         let rows = format!("\r\n+QURCCFG: \"urcport\",({ports})\r\n\r\nOK\r\n");
-        family(name).talk("AT+QURCCFG=?\r", rows);
+        Host::family(name).talk("AT+QURCCFG=?\r", rows);
     }
 }

@@ -79,7 +79,8 @@ fn context_id(module: &Module, call: &Call) -> std::result::Result<u8, Malformed
 }
 
 fn attach_read(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
-    reply.row(format!("+CGATT: {}", u8::from(module.in_service())));
+    let attached = module.attached && module.in_service();
+    reply.row(format!("+CGATT: {}", u8::from(attached)));
     Ok(Outcome::OK)
 }
 

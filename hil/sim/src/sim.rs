@@ -123,13 +123,13 @@ impl Sim {
         }
         self.module.now = self.now;
         let mute_until = self.module.faults.mute_until;
-        let line = if self.listening() {
-            self.channel
-                .next(self.now, &self.to_module, &self.to_host, &self.module)
-        } else {
-            mute_until
+        let line = match self.listening() {
+            true if self.wires.seeks() => None,
+            true => self
+                .channel
+                .next(self.now, &self.to_module, &self.to_host, &self.module),
+            false => mute_until,
         };
-        let line = line.filter(|_| !self.wires.seeks());
         let wires = self
             .wires
             .next(&self.to_module, &self.to_host, &self.module);

@@ -159,6 +159,7 @@ fn the_link_changes_while_it_is_used() {
         host.silence(1_000_000);
         took
     };
+    // Twice 20 ms. The packet goes with the first byte of SEND OK, and the URC has nine bytes more.
     assert_eq!(round_trip(&mut host), 40_782);
     host.sim.control("link delay=200ms").unwrap();
     assert_eq!(round_trip(&mut host), 400_782);

@@ -283,6 +283,7 @@ impl Module {
         if self.power == Power::Off {
             self.powered_at = self.now;
             self.wake_at = None;
+            self.baud = self.first_baud();
             self.power = Power::Booting(self.now + self.profile.boot_us);
         }
     }
@@ -550,7 +551,7 @@ impl Module {
             self.ping_at(),
             self.ntp_at(),
             self.activating_at(),
-            self.sleep_at,
+            self.sleep_at.filter(|_| self.power == Power::On),
             self.wake_at,
             self.net.next(self.now),
         ]

@@ -140,7 +140,7 @@ fn an_ec200u_is_active_again_after_a_search() {
     host.sim.control("registration home").unwrap();
     host.talk(
         "AT+QIACT?\r",
-        "\r\n+QIACT: 1,1,1,\"10.7.157.1\"\r\n\r\nOK\r\n",
+        "\r\n+QIACT: 1,1,3,\"10.7.157.1\",\"2001:DB8:9D:0:0:0:0:1\"\r\n\r\nOK\r\n",
     );
 }
 

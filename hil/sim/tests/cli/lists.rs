@@ -2,7 +2,7 @@
 
 use quectel_sim::{Coverage, Fault, Profile, Sim, Switch, commands};
 
-use crate::program::run;
+use crate::program::{Reader, program, run};
 
 #[track_caller]
 fn list(args: &[&str]) -> String {
@@ -125,6 +125,19 @@ fn families_with_their_switches() {
 fn switches_and_faults() {
     assert_eq!(list(&["switches"]), Switch::list());
     assert_eq!(list(&["faults"]), Fault::help());
+}
+
+#[test]
+fn a_reader_that_has_enough() {
+    let mut child = program(&["commands", "--all-families", "--format", "tsv"])
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let errors = Reader::new(child.stderr.take().unwrap()).rest();
+    assert_eq!(
+        (child.wait().unwrap().code(), errors.as_str()),
+        (Some(0), "")
+    );
 }
 
 #[test]

@@ -143,6 +143,17 @@ const TABLE: &[Row] = &[
         "sim-urcs-twice",
         Kind::OnOff(|p, on| p.pins.sim_urcs_twice = on),
     ),
+    Row("power-on-pulse", Kind::Time(|p, us| p.pins.on_us = us)),
+    Row(
+        "power-off-pulse",
+        Kind::Time(|p, us| p.pins.off_us = Some(us)),
+    ),
+    Row("reset-pulse", Kind::Time(|p, us| p.pins.reset_us = us)),
+    Row("power-off", Kind::Time(|p, us| p.pins.power_off_us = us)),
+    Row(
+        "restart-tells",
+        Kind::Time(|p, us| p.pins.restart_tells_us = Some(us)),
+    ),
     Row("boot", Kind::Time(|p, us| p.boot_us = us)),
     Row("shutdown", Kind::Time(|p, us| p.shutdown_us = us)),
     Row(

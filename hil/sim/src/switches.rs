@@ -369,11 +369,11 @@ table! {
     "dns-ttl" dns_ttl,
     "dns-busy-urc" dns_busy_urc,
     ; pins: Pins {
-        "power-key-on" on_us,
-        "power-key-off" off_us,
+        "power-on-pulse" on_us,
+        "power-off-pulse" off_us,
         "power-off" power_off_us,
-        "reset-pin" reset_us,
-        "status-pin" status_us,
+        "reset-pulse" reset_us,
+        "status-rise" status_us,
         "restart-tells" restart_tells_us,
         "sim-urcs-twice" sim_urcs_twice,
     }

@@ -228,6 +228,33 @@ fn qpowd_turns_off_and_says_so() {
     host.expect(EC25_START);
 }
 
+/// Bounds that are not those of the family.
+#[test]
+fn pulses_can_be_set() {
+    let mut host = booted(Profile::bg96());
+    for switch in [
+        "switch:power-on-pulse:100ms",
+        "switch:power-off-pulse:1s",
+        "switch:power-off:3s",
+        "switch:reset-pulse:400ms",
+    ] {
+        host.sim.add_fault(switch.parse().unwrap());
+    }
+    press(&mut host, 999_999);
+    host.sim.press_reset(399_999);
+    host.silence(10_000_000);
+    press(&mut host, 1_000_000);
+    host.expect("\r\nPOWERED DOWN\r\n");
+    host.silence(2_990_000);
+    assert!(host.sim.status());
+    host.silence(10_000);
+    assert!(!host.sim.status());
+    press(&mut host, 100_000);
+    host.expect(BG96_START);
+    host.sim.press_reset(400_000);
+    host.expect(BG96_START);
+}
+
 /// A BG95 that took more than 20 s, and SIM URCs that came twice on a BG96.
 #[test]
 fn slow_starts_and_urcs_that_repeat() {

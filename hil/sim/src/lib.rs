@@ -68,7 +68,7 @@ pub use net::{
 };
 pub use profile::{
     CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, CommandSet, EscapeAnswer,
-    LineEcho, PayloadUrcs, Profile, QirdTail, RecvUrc, SendTimeout,
+    LineEcho, PayloadUrcs, Profile, Prompt, QirdTail, RecvUrc, Rows, SendTimeout,
 };
 pub use sim::Sim;
 pub use switches::Switch;

@@ -59,7 +59,8 @@ impl Sim {
 
     /// The host sends bytes, from now on, behind what it is sending already.
     pub fn write(&mut self, bytes: &[u8]) {
-        let payload = self.channel.payload_ahead(&self.to_module, bytes);
+        let channel = &self.channel;
+        let payload = channel.payload_ahead(&self.module, &self.to_module, bytes);
         let (payload, dialogue) = bytes.split_at(payload);
         self.to_module.push_as(Content::Payload, self.now, payload);
         self.to_module.push(self.now, dialogue);

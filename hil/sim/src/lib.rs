@@ -11,6 +11,13 @@
 //! servers ([`Sim::serve`], [`Sim::serve_udp`]), clients of a module that listens ([`Sim::dial`]), and
 //! datagrams from nowhere ([`Sim::send_datagram`]).
 //!
+//! Beside the data there are the other wires: the speeds of both ends ([`Sim::set_host_baud`],
+//! `AT+IPR`), RTS and CTS ([`Sim::set_rts`], [`Sim::cts`]), DTR ([`Sim::set_dtr`]), and the pins
+//! ([`Sim::set_power_key`], [`Sim::set_reset`], [`Sim::status`]). The network changes while the module
+//! runs: registration ([`Sim::set_registration`]), contexts ([`Sim::drop_context`]), the link
+//! ([`Sim::set_link`]); [`Sim::capture`] writes what passes on it to a file. All of that can be said in
+//! text, too: [`Sim::control`].
+//!
 //! ```
 //! use quectel_sim::{Config, Echo, Sim};
 //!
@@ -28,24 +35,32 @@ mod at;
 mod background;
 mod commands;
 mod config;
+mod control;
+mod describe;
 mod dns;
 mod fault;
 mod faults;
+mod hardware;
 mod line;
 mod module;
+mod name_server;
 mod net;
 mod profile;
 mod rng;
 mod sim;
 mod switches;
 mod trace;
+mod uart;
+mod wires;
 
 pub use at::table::Coverage;
 pub use commands::qicfg::OptionSet;
 pub use commands::{CommandInfo, commands};
 pub use config::{Boot, Cellular, Config, SimCard};
+pub use control::ControlError;
 pub use fault::{Fault, FaultError};
 pub use faults::{Damage, Incident, Mishap, Part, Place, Times, UrcPlace, When};
+pub use hardware::{Pins, Serial};
 pub use line::LineFault;
 pub use net::{
     Answer, Echo, Ending, Internet, Link, NtpServer, Peer, PeerIo, Record, Recorded, Recording,
@@ -53,8 +68,8 @@ pub use net::{
 };
 pub use profile::{
     CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, CommandSet, EscapeAnswer,
-    LineEcho, PayloadUrcs, Profile, QirdTail, RecvUrc, SendTimeout,
+    LineEcho, PayloadUrcs, Profile, Prompt, QirdTail, RecvUrc, Rows, SendTimeout,
 };
 pub use sim::Sim;
 pub use switches::Switch;
-pub use trace::{Direction, Traced};
+pub use trace::{Content, Direction, Traced};

@@ -3,21 +3,23 @@
 //! A command line is echoed as it comes in, and complete with its `\r`. It is carried out after the
 //! latency, and answered in one piece; until then what follows waits in the receive buffer.
 
+mod payload;
+
 use std::collections::VecDeque;
 
+use self::payload::{DataPhase, Ended};
 use super::parse::Call;
 use super::pipe::{Pipe, Turn};
 use super::reply::{Final, Reply};
 use super::table::{Outcome, Payload};
 use crate::commands;
-use crate::commands::qicfg::Key;
 use crate::faults::{Effect, Mishap, Part, Target, UrcPlace, When};
 use crate::line::Line;
 use crate::module::{Module, Wait};
-use crate::profile::{EscapeAnswer, LineEcho, PayloadUrcs, SendTimeout};
+use crate::profile::{LineEcho, PayloadUrcs};
+use crate::trace::Content;
 
 const CTRL_Z: u8 = 0x1A;
-const ESC: u8 = 0x1B;
 /// The command that has a payload.
 const SEND: &str = "+QISEND";
 
@@ -52,30 +54,13 @@ enum State {
     Pipe(Pipe),
 }
 
-/// What comes after a prompt.
-#[derive(Debug)]
-struct DataPhase {
-    payload: Payload,
-    /// When the module stops waiting for it.
-    until: Option<u64>,
-    data: Vec<u8>,
-    /// A line feed that arrives by this time belongs to the command line.
-    line_feed_until: Option<u64>,
-}
-
-/// How a data phase ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
-    Complete,
-    Escaped,
-    TimedOut,
-}
-
 #[derive(Debug)]
 pub(crate) struct Channel {
     state: State,
     /// Bytes at the front of the receive buffer in which the byte looked for is not.
     scanned: usize,
+    /// What [`Line::changes`] said when they were looked at.
+    changes: u64,
     /// Bytes at the front of the receive buffer that were echoed, or are not to be.
     echoed: usize,
     /// Something of the line that is coming in was echoed.
@@ -100,6 +85,7 @@ impl Channel {
         Channel {
             state: State::Command,
             scanned: 0,
+            changes: 0,
             echoed: 0,
             in_line: false,
             overlong: false,
@@ -114,6 +100,35 @@ impl Channel {
         *self = Channel::new(self.latency);
     }
 
+    /// Whether no command is being carried out.
+    pub(crate) fn between_commands(&self) -> bool {
+        matches!(self.state, State::Command)
+    }
+
+    /// DTR goes off: the end of transparent mode, if `AT&D` says so.
+    pub(crate) fn dtr_off(&mut self, io: &mut Io<'_>) {
+        let State::Pipe(pipe) = &mut self.state else {
+            return;
+        };
+        let code = match io.module.settings.numbers.get("&D", 0) {
+            0 => return,
+            1 => {
+                pipe.flush(io);
+                io.module.leave_pipe(pipe.id);
+                Final::Ok
+            }
+            _ => {
+                pipe.flush(io);
+                io.module.hang_up(pipe.id);
+                Final::NoCarrier
+            }
+        };
+        self.state = State::Command;
+        let format = io.module.settings.format();
+        let bytes = code.bytes(io.module.settings.cmee, &io.module.profile, format);
+        io.to_host.push(io.now, &bytes);
+    }
+
     /// When the channel can go on by itself, given the receive buffer.
     pub(crate) fn next(
         &mut self,
@@ -123,7 +138,7 @@ impl Channel {
         module: &Module,
     ) -> Option<u64> {
         let push = !self.holds_urcs(module) && module.has_push();
-        let push = push.then(|| to_host.idle_at().max(now));
+        let push = push.then(|| Some(to_host.idle_at()?.max(now))).flatten();
         let own = match &self.state {
             State::Due(at, _)
             | State::Sending(at, ..)
@@ -139,25 +154,26 @@ impl Channel {
                 index.and_then(|index| from_host.arrival_of(index))
             }
             State::Data(phase) => {
-                let (have, until) = (phase.data.len(), phase.until);
-                let index = match phase.payload.length {
-                    _ if phase.line_feed_until.is_some() => Some(0),
-                    Some(length) => Some(length.saturating_sub(have + 1)),
-                    None => {
-                        let missing = module.profile.longest_payload.saturating_sub(have);
-                        self.find(from_host, missing, |b| b == CTRL_Z || b == ESC)
-                    }
+                let (until, (most, ends)) = (phase.until, phase.awaits(module));
+                let index = match ends {
+                    [] => Some(most.saturating_sub(1)),
+                    ends => self.find(from_host, most, |b| ends.contains(&b)),
                 };
                 let end = index.and_then(|index| from_host.arrival_of(index));
                 end.into_iter().chain(until).min()
             }
             State::Pipe(pipe) => pipe.next(now, from_host, to_host, module),
         };
-        own.into_iter().chain(push).min()
+        // What arrives may be other than what was looked at.
+        let changed = from_host.may_change().then(|| from_host.next_arrival());
+        own.into_iter().chain(push).chain(changed.flatten()).min()
     }
 
     /// The place of the first byte that fits, or of the last one that may be waited for.
     fn find(&mut self, line: &Line, most: usize, fits: impl Fn(u8) -> bool) -> Option<usize> {
+        if self.changes != line.changes() {
+            (self.scanned, self.changes) = (0, line.changes());
+        }
         let queue = line.queue();
         let scanned = self.scanned.min(queue.len());
         let found = queue
@@ -178,6 +194,20 @@ impl Channel {
         bytes
     }
 
+    /// How many of the bytes that the host is going to send are payload.
+    pub(crate) fn payload_ahead(&self, module: &Module, from_host: &Line, bytes: &[u8]) -> usize {
+        match &self.state {
+            State::Pipe(_) => bytes.len(),
+            State::Data(phase) => phase.payload_in(module, from_host.queue(), bytes),
+            _ => 0,
+        }
+    }
+
+    /// Whether a command is being carried out or answered.
+    pub(crate) fn is_busy(&self) -> bool {
+        !matches!(self.state, State::Command | State::Data(_) | State::Pipe(_))
+    }
+
     /// Whether URCs must wait: payload is awaited, or passed through.
     fn holds_urcs(&self, module: &Module) -> bool {
         match self.state {
@@ -196,13 +226,13 @@ impl Channel {
             return false;
         }
         for urc in self.held_urcs.drain(..) {
-            io.to_host.push(io.now, &urc);
+            io.to_host.push_as(Content::Urc, io.now, &urc);
         }
         let mut pushed = false;
-        while io.to_host.idle_at() <= io.now
+        while io.to_host.idle_at().is_some_and(|at| at <= io.now)
             && let Some(push) = io.module.take_push()
         {
-            io.to_host.push(io.now, &push);
+            io.to_host.push_as(Content::Urc, io.now, &push);
             pushed = true;
         }
         pushed
@@ -310,7 +340,7 @@ impl Channel {
         let overlong = std::mem::take(&mut self.overlong);
         if io.module.settings.echo && io.module.profile.line_echo == LineEcho::AtEnd && !overlong {
             let start = line.iter().position(|&b| b != b'\n').unwrap_or(0);
-            io.to_host.push(io.now, &line[start..]);
+            io.to_host.push_as(Content::Echo, io.now, &line[start..]);
         }
         line.retain(|&b| b == end || (b != b'\n' && b != CTRL_Z && b != 0));
         let line = line.split_last().map_or(&[][..], |(_, text)| text);
@@ -333,7 +363,7 @@ impl Channel {
         };
         let name = first_name(&job.rest);
         let urcs = injected(io.module, UrcPlace::AfterEcho, &name);
-        io.to_host.push(io.now, &urcs);
+        io.to_host.push_as(Content::Urc, io.now, &urcs);
         if io.module.faults.mishap(Mishap::Ignore, &name) {
             return true;
         }
@@ -434,129 +464,6 @@ impl Channel {
         damage(io, Target::Answer, name, before.len(), answer.len());
         io.to_host.push(io.now, &[before, answer, after].concat());
     }
-
-    fn prompt(&mut self, job: &mut Job, payload: Payload, io: &mut Io<'_>) {
-        let mut before = std::mem::take(&mut job.answer);
-        before.extend(injected(io.module, UrcPlace::BeforePrompt, &job.name));
-        let end = io.module.settings.format().end;
-        let prompt = match io.module.settings.qicfg.get(Key::FormatCfg, 0) {
-            1 => [&end[..], b">", &end].concat(),
-            _ => [&end[..], b"> "].concat(),
-        };
-        if !io.module.faults.lose_prompt.count() {
-            damage(io, Target::Prompt, &job.name, before.len(), prompt.len());
-            io.to_host.push(io.now, &[before, prompt].concat());
-        }
-        let longest = io.module.profile.longest_payload;
-        damage_payload(io, payload.length.unwrap_or(longest));
-        // No host has seen the prompt before its last byte is sent.
-        let sent = io.to_host.idle_at();
-        self.scanned = 0;
-        self.state = State::Data(DataPhase {
-            payload,
-            until: payload.limit_us.map(|limit| io.now + limit),
-            data: Vec::new(),
-            line_feed_until: (!io.module.profile.line_feed_is_payload).then_some(sent),
-        });
-    }
-
-    /// Drops the line feed of `\r\n`. A payload may begin with one too, but that comes later.
-    fn skip_line_feed(&mut self, phase: &mut DataPhase, io: &mut Io<'_>) -> bool {
-        let Some(until) = phase.line_feed_until else {
-            return false;
-        };
-        if io.from_host.arrived() == 0 && io.now <= until {
-            return false;
-        }
-        phase.line_feed_until = None;
-        if io.now <= until && io.from_host.queue().front() == Some(&b'\n') {
-            self.take(io.from_host, 1);
-        }
-        true
-    }
-
-    fn read_payload(&mut self, mut phase: DataPhase, io: &mut Io<'_>) -> bool {
-        let mut progress = self.skip_line_feed(&mut phase, io);
-        let before = phase.data.len();
-        let mut ended = None;
-        if let Some(length) = phase.payload.length {
-            phase.data.extend(self.take(io.from_host, length - before));
-            if phase.data.len() == length {
-                ended = Some(Ended::Complete);
-            }
-        } else {
-            while ended.is_none() && io.from_host.arrived() > 0 {
-                match self.take(io.from_host, 1).first() {
-                    Some(&CTRL_Z) => ended = Some(Ended::Complete),
-                    Some(&ESC) => ended = Some(Ended::Escaped),
-                    Some(&byte) if phase.data.len() < io.module.profile.longest_payload => {
-                        phase.data.push(byte)
-                    }
-                    _ => {}
-                }
-            }
-        }
-        if ended.is_none() && phase.until.is_some_and(|until| until <= io.now) {
-            ended = Some(Ended::TimedOut);
-        }
-        let Some(ended) = ended else {
-            progress |= phase.data.len() > before;
-            self.state = State::Data(phase);
-            return progress;
-        };
-        self.scanned = 0;
-        let DataPhase { payload, data, .. } = phase;
-        if echoes_payload(io.module) {
-            io.to_host.push(io.now, &data);
-        }
-        let at = io.now + self.latency + io.module.faults.delay(Part::Payload, SEND);
-        self.state = State::Sending(at, payload, data, ended);
-        true
-    }
-
-    fn send_payload(&mut self, payload: Payload, data: &[u8], ended: Ended, io: &mut Io<'_>) {
-        let code = match (ended, io.module.profile.send_timeout) {
-            (Ended::Complete, _) | (Ended::TimedOut, SendTimeout::SendPart) => {
-                let code = io.module.send_payload(payload.id, payload.to, data);
-                io.module.send_code(code)
-            }
-            (Ended::Escaped, _) => {
-                io.module.last_error = 571;
-                match io.module.profile.escape {
-                    EscapeAnswer::Ok => Final::Ok,
-                    EscapeAnswer::SendFail => Final::SendFail,
-                    EscapeAnswer::OkSendOk => Final::OkSendOk,
-                }
-            }
-            (Ended::TimedOut, SendTimeout::Fail) => {
-                io.module.last_error = 569;
-                Final::SendFail
-            }
-            (Ended::TimedOut, _) => {
-                io.module.last_error = 569;
-                Final::Error
-            }
-        };
-        let by = io.module.faults.delay(Part::Answer, SEND);
-        self.state = State::LateResult(io.now + by, code);
-        if by == 0 {
-            self.send_result(code, io);
-        }
-    }
-
-    /// Sends what ends an `AT+QISEND`.
-    fn send_result(&mut self, code: Final, io: &mut Io<'_>) {
-        self.state = State::Command;
-        if io.module.faults.mishap(Mishap::LoseAnswer, SEND) {
-            return;
-        }
-        let before = injected(io.module, UrcPlace::BeforeSendOk, SEND);
-        let format = io.module.settings.format();
-        let answer = code.bytes(io.module.settings.cmee, &io.module.profile, format);
-        let after = injected(io.module, UrcPlace::AfterAnswer, SEND);
-        damage(io, Target::Answer, SEND, before.len(), answer.len());
-        io.to_host.push(io.now, &[before, answer, after].concat());
-    }
 }
 
 /// What ends a command line: S3, or CR if that is no character.
@@ -567,13 +474,6 @@ fn terminator(module: &Module) -> u8 {
 /// Whether the bytes of a command line are echoed one by one.
 fn echoes_as_received(module: &Module) -> bool {
     module.settings.echo && module.profile.line_echo == LineEcho::AsReceived
-}
-
-fn echoes_payload(module: &Module) -> bool {
-    match module.profile.payload_echo_by_ate {
-        true => module.settings.echo,
-        false => module.settings.payload_echo,
-    }
 }
 
 /// The URCs injected at this place of this command; none if URCs go to another port.
@@ -596,21 +496,6 @@ fn damage(io: &mut Io<'_>, target: Target, name: &str, before: usize, len: usize
             Effect::Damage(damage) => io.to_host.add_fault(damage.at(position)),
             Effect::Incident(incident) => {
                 let when = When::ByteToHost(position);
-                io.module.faults.incidents.push_back((when, incident));
-            }
-        }
-    }
-}
-
-/// The same for the payload that the host is going to send.
-fn damage_payload(io: &mut Io<'_>, len: usize) {
-    let first = io.from_host.position();
-    for (byte, effect) in io.module.faults.placed(Target::Payload, SEND, len) {
-        let position = first + byte;
-        match effect {
-            Effect::Damage(damage) => io.from_host.add_fault(damage.at(position)),
-            Effect::Incident(incident) => {
-                let when = When::ByteToModule(position);
                 io.module.faults.incidents.push_back((when, incident));
             }
         }

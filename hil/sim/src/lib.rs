@@ -26,9 +26,11 @@
 
 mod at;
 mod background;
+mod builder;
 mod commands;
 mod config;
 mod dns;
+mod expect;
 mod fault;
 mod faults;
 mod line;
@@ -39,8 +41,11 @@ mod rng;
 mod sim;
 mod switches;
 mod trace;
+mod transcript;
+mod uart;
 
 pub use at::table::Coverage;
+pub use builder::Builder;
 pub use commands::qicfg::OptionSet;
 pub use commands::{CommandInfo, commands};
 pub use config::{Boot, Cellular, Config, SimCard};
@@ -58,3 +63,8 @@ pub use profile::{
 pub use sim::Sim;
 pub use switches::Switch;
 pub use trace::{Direction, Traced};
+pub use transcript::Transcript;
+pub use uart::{Stuck, Uart};
+
+#[doc = include_str!("library.md")]
+pub mod library {}

@@ -1,13 +1,16 @@
 //! Every input of `fuzz/corpus`: what was fuzzed once, and what it found, stays right.
 
 #[path = "../fuzz/src/lib.rs"]
+#[allow(unreachable_pub, reason = "it is a package of its own, too")]
 mod fuzz;
 
 use std::path::Path;
 
 #[track_caller]
 fn replay(target: &str, run: fn(&[u8])) {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(target);
     let files = std::fs::read_dir(&corpus).expect("a corpus");
     let mut n = 0;
     for file in files {

@@ -195,7 +195,7 @@ fn trial(n: usize) -> f64 {
     let threads = cores().min(n);
     let seconds = (WARM_UP + TRIAL).as_secs() as usize + 2;
     let ready = Barrier::new(threads);
-    let slowest = thread::scope(|scope| {
+    thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|i| {
                 let count = n / threads + usize::from(i < n % threads);
@@ -218,8 +218,7 @@ fn trial(n: usize) -> f64 {
             .into_iter()
             .map(|worker| worker.join().expect("a worker"));
         shares.fold(2.0, f64::min)
-    });
-    slowest
+    })
 }
 
 /// A module that has just been told `CONNECT`.

@@ -33,12 +33,14 @@
 
 mod at;
 mod background;
+mod builder;
 mod changes;
 mod commands;
 mod config;
 mod control;
 mod describe;
 mod dns;
+mod expect;
 mod fault;
 mod faults;
 mod hardware;
@@ -47,14 +49,17 @@ mod module;
 mod name_server;
 mod net;
 mod profile;
+mod reception;
 mod rng;
 mod sim;
 mod switches;
 mod trace;
+mod transcript;
 mod uart;
 mod wires;
 
 pub use at::table::Coverage;
+pub use builder::Builder;
 pub use commands::qicfg::OptionSet;
 pub use commands::{CommandInfo, commands};
 pub use config::{Boot, Cellular, Config, SimCard};
@@ -74,3 +79,8 @@ pub use profile::{
 pub use sim::Sim;
 pub use switches::Switch;
 pub use trace::{Content, Direction, Traced};
+pub use transcript::Transcript;
+pub use uart::{Stuck, Uart};
+
+#[doc = include_str!("library.md")]
+pub mod library {}

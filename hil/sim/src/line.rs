@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::reception;
 use crate::trace::Content;
-use crate::uart;
 
 /// Bits of one character: start, eight data, stop.
 const BITS: u64 = 10;
@@ -380,7 +380,7 @@ impl Line {
             let Some(byte) = self.queue.get_mut(self.arrived) else {
                 return;
             };
-            let seen = uart::received(*byte, baud, heard);
+            let seen = reception::received(*byte, baud, heard);
             let room = self.arrived < self.limit;
             self.overruns += u64::from(!room && seen.is_some());
             self.changes += u64::from(!room || seen != Some(*byte));

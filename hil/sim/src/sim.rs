@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use crate::at::channel::{Channel, Io};
+use crate::builder::Builder;
 use crate::config::Config;
 use crate::dns::Name;
 use crate::fault::Fault;
@@ -31,6 +32,11 @@ pub struct Sim {
 }
 
 impl Sim {
+    /// Puts a simulation together, for tests.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
     /// A simulation at time 0.
     pub fn new(config: Config) -> Sim {
         let module = Module::new(&config);
@@ -74,6 +80,11 @@ impl Sim {
         self.transmit_fifo.saturating_sub(self.to_module.unsent())
     }
 
+    /// Size of the host's transmit FIFO in bytes.
+    pub fn transmit_fifo(&self) -> usize {
+        self.transmit_fifo
+    }
+
     /// Reads bytes that have arrived at the host, and says how many.
     pub fn read(&mut self, buf: &mut [u8]) -> usize {
         self.to_host.read(buf)
@@ -92,7 +103,32 @@ impl Sim {
         self.channel.is_busy() || self.to_module.unsent() > 0 || self.to_host.unsent() > 0
     }
 
+    /// Reads everything that has arrived at the host.
+    pub fn read_all(&mut self) -> Vec<u8> {
+        let mut all = vec![0; self.readable()];
+        let n = self.read(&mut all);
+        all.truncate(n);
+        all
+    }
+
+    /// Sends bytes, lets time pass for `us`, and reads everything that has arrived at the host.
+    ///
+    /// ```
+    /// let mut sim = quectel_sim::Sim::builder().build();
+    /// assert_eq!(sim.exchange("AT\r", 10_000), b"AT\r\r\nOK\r\n");
+    /// ```
+    pub fn exchange(&mut self, bytes: impl AsRef<[u8]>, us: u64) -> Vec<u8> {
+        self.write(bytes.as_ref());
+        self.run_for(us);
+        self.read_all()
+    }
+
     // Time.
+
+    /// Lets time pass for `us`, in µs.
+    pub fn run_for(&mut self, us: u64) {
+        self.run_until(self.now.saturating_add(us));
+    }
 
     /// Lets time pass until `t`. A time that has passed already does nothing.
     pub fn run_until(&mut self, t: u64) {

@@ -20,6 +20,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .execute(power_down)
         .write(power_down)
         .samples(&["=0", "=1"]),
+    Command::new("+CBC").execute(battery).accepted(),
     extended("+QSCLK").samples(&["=1"]),
     Command::new("+CPSMS")
         .gaps()
@@ -53,6 +54,12 @@ type Result = std::result::Result<Outcome, Malformed>;
 
 fn functionality_test(_: &mut Module, _: &Call, reply: &mut Reply) -> Result {
     reply.row("+CFUN: (0,1,4),(0,1)");
+    Ok(Outcome::OK)
+}
+
+/// Not charging, the charge in percent, the voltage in mV: the supply is a steady one.
+fn battery(_: &mut Module, _: &Call, reply: &mut Reply) -> Result {
+    reply.row("+CBC: 0,66,3800");
     Ok(Outcome::OK)
 }
 

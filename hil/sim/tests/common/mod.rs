@@ -3,9 +3,6 @@
 
 use quectel_sim::{Config, Profile, Sim};
 
-/// How long a host waits for an answer, in µs.
-const PATIENCE: u64 = 200_000_000;
-
 /// A host that talks to a simulated module.
 pub(crate) struct Host {
     pub(crate) sim: Sim,
@@ -136,52 +133,30 @@ impl Host {
     /// Expects exactly these bytes next.
     #[track_caller]
     pub(crate) fn expect(&mut self, bytes: impl AsRef<[u8]>) {
-        let bytes = bytes.as_ref();
-        let got = self.take(bytes.len());
-        assert_eq!(shown(&got), shown(bytes));
+        self.sim.expect(bytes);
     }
 
     /// The next `n` bytes, or fewer if they do not come.
     pub(crate) fn take(&mut self, n: usize) -> Vec<u8> {
-        let until = self.sim.now() + PATIENCE;
-        while self.sim.readable() < n {
-            match self.sim.next_event() {
-                Some(at) if at <= until => self.sim.run_until(at),
-                _ => break,
-            }
-        }
-        let mut got = vec![0; n];
-        let len = self.sim.read(&mut got);
-        got.truncate(len);
-        got
+        self.sim.take(n)
     }
 
     /// Expects silence for this long, in µs.
     #[track_caller]
     pub(crate) fn silence(&mut self, us: u64) {
-        self.sim.run_until(self.sim.now() + us);
-        let n = self.sim.readable();
-        let got = self.take(n);
-        assert_eq!(shown(&got), "");
+        self.sim.expect_silence(us);
     }
 
     /// Lets the URCs of a start pass.
     pub(crate) fn silence_of_boot(&mut self) {
-        self.sim.run_until(self.sim.now() + 10_000_000);
-        let n = self.sim.readable();
-        self.take(n);
+        self.sim.run_for(10_000_000);
+        self.sim.read_all();
     }
 
-    /// Lets time pass until `done`.
+    /// Lets time pass while `busy`.
     #[track_caller]
-    pub(crate) fn run_while(&mut self, mut busy: impl FnMut(&mut Sim) -> bool) {
-        let until = self.sim.now() + PATIENCE;
-        while busy(&mut self.sim) {
-            match self.sim.next_event() {
-                Some(at) if at <= until => self.sim.run_until(at),
-                other => panic!("stuck at {}: next event {other:?}", self.sim.now()),
-            }
-        }
+    pub(crate) fn run_while(&mut self, busy: impl FnMut(&mut Sim) -> bool) {
+        self.sim.run_while(busy);
     }
 
     /// Sends payload with `AT+QISEND`.

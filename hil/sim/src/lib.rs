@@ -33,6 +33,7 @@
 
 mod at;
 mod background;
+mod changes;
 mod commands;
 mod config;
 mod control;

@@ -321,6 +321,9 @@ impl Sim {
 
     /// Does what is due with the pins.
     pub(crate) fn tick_pins(&mut self) {
+        if self.wires.power_key.is_none() && self.wires.reset.is_none() {
+            return;
+        }
         let now = self.now;
         let pins = self.module.profile.pins.clone();
         if let Some(press) = &mut self.wires.power_key {

@@ -4,7 +4,7 @@ mod support;
 
 use std::net::SocketAddr;
 
-use embedded_io_async::{Read, Write};
+use embedded_io_async::{Read, ReadReady, Write, WriteReady};
 use quectel_sim::{Config, Echo, Unbound};
 use quectel_sockets::{ConnectError, asynch::Error};
 use support::{
@@ -107,5 +107,36 @@ fn echo_through_two_halves() {
         let ((), all) = join(write, read).await;
         assert!(all == data);
         socket.close().await.unwrap();
+    });
+}
+
+/// What would not wait, on the socket and on its halves.
+#[test]
+fn readiness() {
+    let port = module();
+    on_sim!(tasks, stack, port, 1);
+    let world = tasks.world.clone();
+    tasks.block_on(async {
+        let mut socket = stack.tcp_socket().await.unwrap();
+        socket.connect(address(ECHO)).await.unwrap();
+        assert_eq!(
+            (socket.read_ready(), socket.write_ready()),
+            (Ok(false), Ok(true))
+        );
+        let (mut reader, mut writer) = socket.split();
+        // The ring is full before the runner has its turn.
+        assert_eq!(writer.write(&[1; 2_000]).await, Ok(1_460));
+        assert_eq!(
+            (reader.read_ready(), writer.write_ready()),
+            (Ok(false), Ok(false))
+        );
+        world.clock.0.sleep(2_000).await;
+        assert_eq!(
+            (reader.read_ready(), writer.write_ready()),
+            (Ok(true), Ok(true))
+        );
+        let mut back = [0; 1_460];
+        reader.read_exact(&mut back).await.unwrap();
+        assert_eq!((back, reader.read_ready()), ([1; 1_460], Ok(false)));
     });
 }

@@ -1,8 +1,16 @@
-//! What the example programs share: a serial line to a simulated module in
-//! this process, a trace of the dialogue, a small web server.
+//! What the example programs share: the command line of a module, its port,
+//! real or simulated in this process, a trace of the dialogue, small servers.
 #![allow(dead_code, unreachable_pub)]
 
+#[cfg(feature = "asynch")]
+pub mod broker;
+#[cfg(feature = "asynch")]
+pub mod fetch;
+#[cfg(feature = "asynch")]
+pub mod host;
 pub mod http;
+#[cfg(feature = "asynch")]
+pub mod https;
 pub mod live;
 pub mod module;
 pub mod states;

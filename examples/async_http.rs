@@ -16,8 +16,8 @@ use quectel_sockets::{
 use reqwless::{client::HttpClient, request::Method};
 use support::{
     fetch::body,
-    host,
     module::Module,
+    tasks::{self, within},
     told::{exit, sha256, store, wrong},
     url::Url,
     web::WebServer,
@@ -84,13 +84,13 @@ fn run(args: &Args, url: Option<Url>, config: Config<'_>) -> Result<(), String> 
     let (mut rx, mut tx) = ([0; 4096], [0; 1460]);
     let mut slots = [Slot::new(&mut rx, &mut tx)];
     let mut shared = Shared::new(&mut slots, config);
-    let fetched = host::run(
+    let fetched = tasks::run(
         port,
         &mut shared,
         args.module.network_timeout,
-        async |stack, host| {
+        async |stack, port| {
             let limit = u64::from(args.timeout) * 1_000;
-            let fetched = host.within(limit, fetch(stack, &url)).await;
+            let fetched = within(port, limit, fetch(stack, &url)).await;
             fetched.unwrap_or_else(|| {
                 Err(format!(
                     "{url} was not fetched within {} s; run it again, or with a longer --timeout",

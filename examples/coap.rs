@@ -19,6 +19,7 @@ use coap_lite::{
     BlockHandler, BlockHandlerConfig, CoapOption, CoapRequest, MessageClass, MessageType, Packet,
     RequestType, block_handler::BlockValue,
 };
+use quectel_port::AsyncPort;
 use quectel_sim::SimCard;
 use quectel_sockets::{
     Config, Port, Slot,
@@ -26,8 +27,8 @@ use quectel_sockets::{
 };
 use rand_core::{OsRng, RngCore};
 use support::{
-    host::{self, Host},
     module::Module,
+    tasks::{self, within},
     told::{exit, sha256, store, told, wrong},
     url::Url,
 };
@@ -91,8 +92,8 @@ fn run(args: &Args, url: Option<Url>, config: Config<'_>) -> Result<(), String> 
     let mut slots = [Slot::new(&mut rx, &mut tx)];
     let mut shared = Shared::new(&mut slots, config);
     let timeout = args.module.network_timeout;
-    let payload = host::run(port, &mut shared, timeout, async |stack, host| {
-        Client::new(stack, host, &url, args).await?.get(&url).await
+    let payload = tasks::run(port, &mut shared, timeout, async |stack, port| {
+        Client::new(stack, port, &url, args).await?.get(&url).await
     })?;
     println!("payload {} bytes, sha256 {}", payload.len(), sha256(&payload));
     if own.is_some_and(|own| own != payload) {
@@ -104,7 +105,7 @@ fn run(args: &Args, url: Option<Url>, config: Config<'_>) -> Result<(), String> 
 /// One socket that asks one server.
 struct Client<'c, 'a, P> {
     socket: UdpSocket<'a>,
-    host: &'c Host<P>,
+    port: &'c AsyncPort<P>,
     args: &'c Args,
     /// Identifies the next message, so that what is sent again is known.
     message_id: u16,
@@ -113,7 +114,7 @@ struct Client<'c, 'a, P> {
 impl<'c, 'a, P: Port> Client<'c, 'a, P> {
     async fn new(
         stack: Stack<'a>,
-        host: &'c Host<P>,
+        port: &'c AsyncPort<P>,
         url: &Url,
         args: &'c Args,
     ) -> Result<Self, String> {
@@ -125,7 +126,7 @@ impl<'c, 'a, P: Port> Client<'c, 'a, P> {
         socket.connect((ip, url.port).into()).await.map_err(&failed)?;
         Ok(Self {
             socket,
-            host,
+            port,
             args,
             message_id: OsRng.next_u32() as u16,
         })
@@ -177,7 +178,7 @@ impl<'c, 'a, P: Port> Client<'c, 'a, P> {
                 println!("no answer, sent again");
             }
             self.send(&bytes).await?;
-            if let Some(answer) = self.host.within(wait, self.answer(&token)).await {
+            if let Some(answer) = within(self.port, wait, self.answer(&token)).await {
                 return answer;
             }
             wait *= 2;

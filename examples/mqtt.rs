@@ -10,6 +10,7 @@ mod support;
 use std::{net::Ipv4Addr, num::NonZero, process::ExitCode};
 
 use clap::Parser;
+use quectel_port::AsyncPort;
 use quectel_sim::SimCard;
 use quectel_sockets::{
     Config, Port, Slot,
@@ -30,8 +31,8 @@ use rust_mqtt::{
 };
 use support::{
     broker,
-    host::{self, Host},
     module::Module,
+    tasks::{self, within},
     told::{exit, told, wrong},
     url::Server,
 };
@@ -129,10 +130,10 @@ fn run(args: &Args, broker: Option<Server>, config: Config<'_>) -> Result<(), St
     let mut slots = [Slot::new(rx0, tx0), Slot::new(rx1, tx1)];
     let mut shared = Shared::new(&mut slots, config);
     let timeout = args.module.network_timeout;
-    host::run(port, &mut shared, timeout, async |stack, host| {
+    tasks::run(port, &mut shared, timeout, async |stack, port| {
         let mut exchange = Exchange::new(args, &broker);
         let limit = u64::from(args.timeout) * 1_000;
-        let done = host.within(limit, exchange.run(stack, host)).await;
+        let done = within(port, limit, exchange.run(stack, port)).await;
         println!(
             "{} of {} published, {} received, {} of them twice, connected {} times",
             exchange.published,
@@ -191,11 +192,11 @@ impl<'e> Exchange<'e> {
     }
 
     /// Connects until everything is through.
-    async fn run<P: Port>(&mut self, stack: Stack<'_>, host: &Host<P>) {
+    async fn run<P: Port>(&mut self, stack: Stack<'_>, port: &AsyncPort<P>) {
         let mut buffer = AllocBuffer;
         loop {
             let mut client = Mqtt::with_session(self.session.clone(), &mut buffer);
-            let outcome = self.connection(&mut client, stack, host).await;
+            let outcome = self.connection(&mut client, stack, port).await;
             // What is under way outlives the connection.
             self.session = client.session().clone();
             drop(client);
@@ -203,7 +204,7 @@ impl<'e> Exchange<'e> {
                 Ok(()) => return,
                 Err(lost) => println!("{lost}; connecting again"),
             }
-            host.sleep(PAUSE).await;
+            port.sleep(PAUSE).await;
         }
     }
 
@@ -212,7 +213,7 @@ impl<'e> Exchange<'e> {
         &mut self,
         client: &mut Mqtt<'_, 'a>,
         stack: Stack<'a>,
-        host: &Host<P>,
+        port: &AsyncPort<P>,
     ) -> Result<(), String> {
         let socket = self.connect(stack).await?;
         let expiry = NonZero::new(SESSION).map_or_else(Default::default, SessionExpiryInterval::Seconds);
@@ -243,10 +244,10 @@ impl<'e> Exchange<'e> {
             let again = client.republish(id, &publication, message.as_bytes().into());
             again.await.map_err(lost)?;
         }
-        let mut due = host.now();
+        let mut due = port.now();
         while !self.is_done() {
             let waits = client.session().outbound_publishes.is_empty() && self.published < self.args.count;
-            let now = host.now();
+            let now = port.now();
             if waits && now >= due {
                 let message = self.message();
                 client.publish(&publication, message.as_bytes().into()).await.map_err(lost)?;
@@ -256,7 +257,7 @@ impl<'e> Exchange<'e> {
             // Only the wait for a packet's beginning may be given up.
             let header = client.poll_header();
             let header = match waits {
-                true => host.within(due - now, header).await,
+                true => within(port, due - now, header).await,
                 false => Some(header.await),
             };
             if let Some(header) = header {

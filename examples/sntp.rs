@@ -21,8 +21,8 @@ use quectel_sockets::{
 };
 use sntpc::{NtpContext, NtpResult, NtpTimestampGenerator, NtpUdpSocket, get_time};
 use support::{
-    host,
     module::Module,
+    tasks,
     told::{exit, told, wrong},
     url::Server,
 };
@@ -91,7 +91,7 @@ fn run(args: &Args, server: Option<Server>, config: Config<'_>) -> Result<(), St
     let mut slots = [Slot::new(&mut rx, &mut tx)];
     let mut shared = Shared::new(&mut slots, config);
     let timeout = args.module.network_timeout;
-    let time = host::run(port, &mut shared, timeout, async |stack, _| ask(stack, &server, args).await)?;
+    let time = tasks::run(port, &mut shared, timeout, async |stack, _| ask(stack, &server, args).await)?;
     println!(
         "stratum {}, offset {:+.6} s, round trip {:.6} s",
         time.stratum(),

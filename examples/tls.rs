@@ -33,9 +33,9 @@ use reqwless::{
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use support::{
     fetch::body,
-    host,
     https::{self, HttpsServer},
     module::Module,
+    tasks::{self, within},
     told::{exit, sha256, store, told, wrong},
     url::Url,
 };
@@ -123,22 +123,22 @@ fn run(
     let mut slots = [Slot::new(&mut rx, &mut tx)];
     let mut shared = Shared::new(&mut slots, config);
     let limit = u64::from(args.timeout) * 1_000;
-    let fetched = host::run(
+    let fetched = tasks::run(
         port,
         &mut shared,
         args.module.network_timeout,
-        async |stack, host| {
+        async |stack, port| {
             let late = || {
                 format!(
                     "{url} was not fetched within {} s; run it again, or with a longer --timeout",
                     args.timeout
                 )
             };
-            let fetched = host.within(limit, fetch(stack, &url, &ca)).await;
+            let fetched = within(port, limit, fetch(stack, &url, &ca)).await;
             let fetched = fetched.ok_or_else(late)??;
             if own {
                 let (other, _) = https::authority("another authority").map_err(|e| e.to_string())?;
-                match host.within(limit, fetch(stack, &url, &other)).await {
+                match within(port, limit, fetch(stack, &url, &other)).await {
                     Some(Err(refused)) => println!("with another authority: {refused}"),
                     Some(Ok(_)) => return Err("another authority was believed".into()),
                     None => return Err(late()),

@@ -89,14 +89,7 @@ impl<'s, 'a, P: Port> CheckNetwork<'s, 'a, P> {
             return Err(Error::InvalidArgument);
         }
         let stack = self.stack;
-        let decided = || {
-            stack.core().is_ok_and(|core| {
-                let engine = &core.engine;
-                // Absent, codes and locks do not go away by waiting.
-                let hopeless = !matches!(engine.network().sim(), SIM_READY | 18 | 20 | 21);
-                engine.is_up() || hopeless || engine.fault().is_some()
-            })
-        };
+        let decided = || stack.core().is_ok_and(|core| core.engine.is_decided());
         stack.poll_until(u64::from(timeout) * 1_000, decided)?;
         Ok(stack.core()?.engine.stage())
     }

@@ -41,6 +41,8 @@ extern crate std;
 #[doc = include_str!("../README.md")]
 pub struct Readme;
 
+#[cfg(feature = "asynch")]
+pub mod asynch;
 mod check_net;
 mod config;
 mod datagram;

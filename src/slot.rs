@@ -28,6 +28,9 @@ pub struct Slot<'a> {
     /// Counts the sockets that lived here, so that a stale handle is known.
     pub(crate) generation: u16,
     pub(crate) sock: Sock,
+    /// The tasks that wait for this socket.
+    #[cfg(feature = "asynch")]
+    pub(crate) waiters: crate::engine::Waiters,
 }
 
 impl<'a> Slot<'a> {
@@ -38,6 +41,8 @@ impl<'a> Slot<'a> {
             tx: Ring::new(tx),
             generation: 0,
             sock: Sock::default(),
+            #[cfg(feature = "asynch")]
+            waiters: Default::default(),
         }
     }
 }
@@ -120,6 +125,8 @@ pub(crate) struct Sock {
     pub(crate) unverified: bool,
     /// Somebody waits for that.
     pub(crate) flush_wanted: bool,
+    /// Somebody waits for the peer to acknowledge all of them.
+    pub(crate) ack_wanted: bool,
     /// The peer had acknowledged all of them when last asked.
     pub(crate) acked: bool,
     /// The connection is to be closed.

@@ -2,18 +2,14 @@
 //! real or simulated in this process, a trace of the dialogue, small servers.
 #![allow(dead_code, unreachable_pub)]
 
-#[cfg(feature = "asynch")]
 pub mod broker;
-#[cfg(feature = "asynch")]
 pub mod fetch;
-#[cfg(feature = "asynch")]
-pub mod host;
 pub mod http;
-#[cfg(feature = "asynch")]
 pub mod https;
 pub mod live;
 pub mod module;
 pub mod states;
+pub mod tasks;
 pub mod told;
 pub mod trace;
 pub mod url;

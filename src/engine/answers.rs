@@ -344,7 +344,7 @@ impl World<'_> {
             sock.strikes = sock.strikes.saturating_add(1);
             sock.back_off(now);
             sock.ask_state.get_or_insert(AskState::Refused);
-            let waited_for = sock.in_doubt.is_some() || sock.flush_wanted;
+            let waited_for = sock.in_doubt.is_some() || sock.flush_wanted || sock.ack_wanted;
             if waited_for && sock.strikes > STRIKES {
                 self.fail(slot, Failure::LineDamaged);
             } else if sock.strikes > STRIKES {
@@ -371,9 +371,10 @@ impl World<'_> {
             sock.unverified = false;
             sock.flush_wanted = false;
             sock.acked = counters.unacked == 0;
+            sock.ack_wanted &= !sock.acked;
             if sock.acked {
                 sock.progress();
-            } else if sock.close_wanted {
+            } else if sock.close_wanted || sock.ack_wanted {
                 sock.back_off(now);
             }
         }

@@ -23,13 +23,13 @@ const REST_MS: u64 = 2_000;
 pub(super) struct Dns {
     name: String<{ HostName::MAX }>,
     addresses: Addresses,
-    state: State,
+    pub(super) state: State,
     /// A module that is busy is asked again until then.
     give_up_at: Option<u64>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     #[default]
     Idle,
     /// Waits for its turn, and not before this time.

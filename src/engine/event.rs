@@ -47,6 +47,11 @@ const KEPT: usize = 8;
 pub(super) struct Events(Deque<Event, KEPT>);
 
 impl Events {
+    #[cfg(feature = "asynch")]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn push(&mut self, event: Event) {
         if self.0.is_full() {
             // The oldest goes, and the one behind it says so.

@@ -24,6 +24,8 @@ mod setup;
 mod sockets;
 mod trouble;
 mod turns;
+#[cfg(feature = "asynch")]
+mod waits;
 
 use quectel_at_commands::{Command, Framer, LONGEST, Token, Urc};
 
@@ -34,6 +36,8 @@ pub(crate) use self::setup::SIM_READY;
 pub use self::setup::{ModuleInfo, Network};
 pub use self::sockets::Readiness;
 pub use self::trouble::Fault;
+#[cfg(feature = "asynch")]
+pub(crate) use self::waits::{Limit, Side, Wait, Waiters};
 use self::{
     dns::Dns,
     event::Events,
@@ -61,6 +65,10 @@ pub struct Engine<'a> {
 /// A URC that is to come within a documented time is waited for so much
 /// longer, in milliseconds: one that comes late must not meet the next job.
 const URC_GRACE_MS: u64 = 5_000;
+
+/// The time, given to a close or release by a caller that does not know it:
+/// the linger time starts at the next poll.
+pub(crate) const FROM_NEXT_POLL: u64 = u64::MAX;
 
 /// Local ports that are chosen here: the dynamic ones of RFC 6335.
 const FIRST_PORT: u16 = 49_152;

@@ -206,6 +206,14 @@ impl Engine<'_> {
         world.network.is_up() && world.recovery.is_none() && world.escalation.is_none()
     }
 
+    /// Nothing is to be gained by waiting: [`is_up`](Self::is_up), or it will
+    /// not be.
+    pub(crate) fn is_decided(&self) -> bool {
+        // Absent, codes and locks do not go away by waiting.
+        let hopeless = !matches!(self.network().sim(), SIM_READY | 18 | 20 | 21);
+        self.is_up() || hopeless || self.world.fault.is_some()
+    }
+
     /// Stage and code as `checkNet` numbers them; (3, 1) if
     /// [`is_up`](Self::is_up).
     pub fn stage(&self) -> (u8, i8) {

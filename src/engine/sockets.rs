@@ -157,6 +157,10 @@ impl<'a> Engine<'a> {
         let taken = slot.tx.push(data);
         if taken > 0 {
             slot.sock.acked = false;
+            if core::mem::take(&mut slot.sock.ack_wanted) {
+                // The pause between questions does not hold up new data.
+                slot.sock.retry_at = 0;
+            }
         }
         if taken == 0 && !data.is_empty() {
             return Err(nb::Error::WouldBlock);
@@ -183,6 +187,34 @@ impl<'a> Engine<'a> {
                 slot.sock.flush_wanted = true;
                 Err(nb::Error::WouldBlock)
             }
+        }
+    }
+
+    /// Whether the peer has acknowledged everything that `send` took: asks
+    /// with `AT+QISEND=<id>,0`, again and again with growing pauses. Nobody
+    /// acknowledges datagrams: as [`flushed`](Self::flushed) then.
+    ///
+    /// # Errors
+    /// `WouldBlock` if not yet; [`SendError::Closed`] if the connection ended
+    /// before it was known.
+    pub fn acked(&mut self, handle: Handle) -> nb::Result<(), SendError> {
+        let slot = self.slot(handle).ok_or(SendError::BadHandle)?;
+        if slot.sock.is_datagram() {
+            return self.flushed(handle);
+        }
+        let (failure, unsent) = (slot.sock.failure, slot.sock.unsent);
+        slot.sock.loss_told |= failure.is_some() || unsent;
+        let sock = &slot.sock;
+        let known = sock.sent_total == 0 || sock.acked && !sock.unverified;
+        match failure {
+            Some(failure) => Err(SendError::Failed(failure).into()),
+            None if unsent => Err(SendError::Failed(Failure::Reset).into()),
+            None if slot.tx.is_empty() && known => Ok(()),
+            None if sock.can_be_acked() => {
+                slot.sock.ack_wanted = true;
+                Err(nb::Error::WouldBlock)
+            }
+            None => Err(SendError::Closed.into()),
         }
     }
 
@@ -415,6 +447,11 @@ impl Sock {
     /// `recv` has nothing more to wait for.
     fn drained_or_gone(&self) -> bool {
         self.drained || !self.reads()
+    }
+
+    /// The module can still tell what the peer has acknowledged.
+    pub(super) fn can_be_acked(&self) -> bool {
+        self.state == SocketState::Established
     }
 
     pub(super) fn sendable(&self) -> nb::Result<(), SendError> {

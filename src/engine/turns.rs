@@ -4,7 +4,7 @@
 
 use quectel_at_commands::tcp;
 
-use super::{World, job::Job, resync::QUIET_MS};
+use super::{FROM_NEXT_POLL, World, job::Job, resync::QUIET_MS};
 use crate::{
     datagram::DATAGRAM_HEADER,
     slot::{AskState, Opening, Slot, Sock},
@@ -189,7 +189,8 @@ impl World<'_> {
                 answer: None,
             });
         }
-        let flush = sock.flush_wanted && sock.unverified && entry.tx.is_empty();
+        let asked = sock.flush_wanted && sock.unverified || sock.ack_wanted;
+        let flush = asked && entry.tx.is_empty();
         if flush && !sock.close_wanted && sock.state == SocketState::Established {
             return Some(Job::Counters {
                 slot,
@@ -252,9 +253,13 @@ impl World<'_> {
     pub(super) fn expire(&mut self, now: u64) {
         self.dns.expire(now);
         for at in 0..self.slots.len() {
+            let linger = u64::from(self.config.linger_ms);
             let Some(sock) = self.sock(at) else {
                 return;
             };
+            if sock.close_wanted && sock.linger_until == FROM_NEXT_POLL {
+                sock.linger_until = now.saturating_add(linger);
+            }
             if sock.state == SocketState::TimeWait && now >= sock.time_wait_until {
                 sock.state = SocketState::Closed;
                 self.free_if_done(at);

@@ -24,6 +24,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! With the feature `asynch`, `AsyncPort` makes such a port, or any other, fit
+//! [`quectel_sockets::asynch`], and is an executor for a PC.
+//!
 //! # When the port goes away
 //! A device that is unplugged and a server that closes the connection are a
 //! [`PortError`], once and ever after. A module on USB goes away whenever it
@@ -36,6 +39,8 @@
 #[cfg(not(unix))]
 compile_error!("quectel-port is for Linux and macOS only");
 
+#[cfg(feature = "asynch")]
+mod asynch;
 mod device;
 mod error;
 mod holders;
@@ -43,6 +48,8 @@ mod list;
 mod port;
 mod tcp;
 
+#[cfg(feature = "asynch")]
+pub use asynch::{AsyncPort, PortClock, Rx, Tx};
 pub use error::{OpenError, PortError, Reason};
 pub use holders::Holder;
 pub use list::{FoundPort, ports};

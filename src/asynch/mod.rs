@@ -1,0 +1,236 @@
+//! The `asynch` face: tasks that await sockets, on embassy or any other
+//! executor that runs its tasks on one thread. No allocator, no executor and
+//! no timer of its own.
+//!
+//! [`Runner::run`] moves the bytes; everything else is asked of [`Stack`], a
+//! handle that can be copied into every task. See the [guide].
+
+#[doc = include_str!("page.md")]
+pub mod guide {}
+
+mod nal;
+mod runner;
+mod tcp;
+mod udp;
+mod wait;
+
+use core::{cell::Cell, cell::RefCell, task::Waker};
+
+pub use self::{
+    runner::{Clock, Ended, Runner},
+    tcp::{TcpReader, TcpSocket, TcpWriter},
+    udp::UdpSocket,
+};
+use self::{
+    tcp::Socket,
+    wait::{Module, Place},
+};
+use crate::{
+    config::Config,
+    engine::{Addresses, Counters, Engine, Event, Fault, ModuleInfo},
+    error::OpenError,
+    slot::{Handle, Slot},
+};
+pub use crate::{engine::Received, socket::Error};
+
+/// Tasks that can wait for the module at the same time, besides those that
+/// wait for a socket. One more wakes another, which then asks again.
+const WAITERS: usize = 8;
+
+/// What the tasks share: the engine, and who waits for it. On a
+/// microcontroller it lives in a `StaticCell`, as the slots do.
+///
+/// ```
+/// use quectel_sockets::{Config, Slot, asynch::Shared};
+/// let (mut rx, mut tx) = ([0; 1500], [0; 1460]);
+/// let mut slots = [Slot::new(&mut rx, &mut tx)];
+/// let mut shared = Shared::new(&mut slots, Config::default());
+/// let (stack, runner) = shared.split();
+/// # let _ = (stack, runner);
+/// ```
+#[derive(Debug)]
+pub struct Shared<'a> {
+    core: RefCell<Core<'a>>,
+    /// There may be something to do for the runner.
+    changed: Cell<bool>,
+}
+
+#[derive(Debug)]
+struct Core<'a> {
+    engine: Engine<'a>,
+    /// When the runner last looked at the clock.
+    now: u64,
+    runner: Option<Waker>,
+    waiters: [Option<(Waker, Module)>; WAITERS],
+    /// Some task awaits the answer of the one resolver.
+    resolving: bool,
+}
+
+impl<'a> Shared<'a> {
+    /// For sockets in these slots. Nothing is sent before the runner runs.
+    pub fn new(slots: &'a mut [Slot<'a>], config: Config<'a>) -> Self {
+        Self {
+            core: RefCell::new(Core {
+                engine: Engine::new(slots, config),
+                now: 0,
+                runner: None,
+                waiters: Default::default(),
+                resolving: false,
+            }),
+            changed: Cell::new(true),
+        }
+    }
+
+    /// The handle for the tasks, and what drives it all.
+    pub fn split(&'a mut self) -> (Stack<'a>, Runner<'a>) {
+        (Stack { shared: self }, Runner { shared: self })
+    }
+
+    /// Borrows the engine for one step. Whoever steps never wakes or drops a
+    /// task inside, so no step is ever inside another one.
+    fn with<T>(&self, step: impl FnOnce(&mut Core<'a>) -> T) -> Result<T, Error> {
+        let mut core = self.core.try_borrow_mut().map_err(|_| Error::Busy)?;
+        Ok(step(&mut core))
+    }
+
+    /// Makes the runner look.
+    fn kick(&self) {
+        if !self.changed.replace(true)
+            && let Ok(Some(runner)) = self.with(|core| core.runner.clone())
+        {
+            runner.wake();
+        }
+    }
+}
+
+/// The module, for the tasks: makes sockets, resolves names, tells what
+/// happens. Copies are the same stack.
+#[derive(Debug, Clone, Copy)]
+pub struct Stack<'a> {
+    shared: &'a Shared<'a>,
+}
+
+impl<'a> Stack<'a> {
+    /// A new TCP socket. If every slot is in use, but one of them by a
+    /// connection that is just being closed, waits for that one.
+    ///
+    /// # Errors
+    /// [`OpenError::NoSlot`]
+    pub async fn tcp_socket(self) -> Result<TcpSocket<'a>, Error> {
+        let handle = self.socket(Engine::tcp_socket).await?;
+        Ok(TcpSocket(Socket::new(self.shared, handle)))
+    }
+
+    /// A new UDP socket; waits as [`tcp_socket`](Self::tcp_socket).
+    ///
+    /// # Errors
+    /// [`OpenError::NoSlot`]
+    pub async fn udp_socket(self) -> Result<UdpSocket<'a>, Error> {
+        let handle = self.socket(Engine::udp_socket).await?;
+        Ok(UdpSocket(Socket::new(self.shared, handle)))
+    }
+
+    async fn socket(
+        self,
+        new: impl Fn(&mut Engine<'a>) -> Result<Handle, OpenError>,
+    ) -> Result<Handle, Error> {
+        let place = Place::Module(Module::Slot);
+        let attempt = |core: &mut Core<'a>| match new(&mut core.engine) {
+            Err(OpenError::NoSlot) if core.engine.is_closing_any() => Err(nb::Error::WouldBlock),
+            other => other.map_err(nb::Error::Other),
+        };
+        self.shared.wait(place, None, attempt).await
+    }
+
+    /// The addresses of a name, from `AT+QIDNSGIP`; an address in text form
+    /// is its own answer. The module resolves one name at a time: others wait
+    /// for their turn. Each takes 60 s at the most.
+    ///
+    /// # Errors
+    /// [`ResolveError`](crate::ResolveError)
+    pub async fn resolve(self, name: &str) -> Result<Addresses, Error> {
+        let _turn = self.shared.resolver().await?;
+        let place = Place::Module(Module::Answer);
+        let attempt = |core: &mut Core<'a>| core.engine.resolve(name);
+        self.shared.wait(place, None, attempt).await
+    }
+
+    /// Waits until sockets can be opened, and returns the stage and code of
+    /// [`CheckNetwork`](crate::CheckNetwork): (3, 1) then. A SIM that is
+    /// absent, locked or asks for a code ends it at once with another stage;
+    /// so does a serial port that fails.
+    pub async fn wait_network(self) -> (u8, i8) {
+        let attempt = |core: &mut Core<'a>| match core.engine.is_decided() {
+            true => Ok::<_, nb::Error<Error>>(core.engine.stage()),
+            false => Err(nb::Error::WouldBlock),
+        };
+        let place = Place::Module(Module::Network);
+        self.shared
+            .wait(place, None, attempt)
+            .await
+            .unwrap_or((1, 21))
+    }
+
+    /// The next [`Event`]; `None` once the serial port has failed and all
+    /// were told. For one task: an event goes to whom it is told first.
+    pub async fn event(self) -> Option<Event> {
+        let attempt = |core: &mut Core<'a>| match core.engine.event() {
+            None if core.engine.fault().is_none() => Err(nb::Error::WouldBlock),
+            event => Ok::<_, nb::Error<Error>>(event),
+        };
+        let place = Place::Module(Module::Event);
+        self.shared.wait(place, None, attempt).await.ok().flatten()
+    }
+
+    /// Waits until the module's reset pin is to be pulled, when
+    /// `AT+CFUN=1,1` was not answered, or a module has not answered for 60 s
+    /// since the first `AT`; `false` once the serial port has failed. For the
+    /// task that has the pin. Without one, [`Event::ResetWanted`] tells.
+    ///
+    /// ```
+    /// use quectel_sockets::asynch::Stack;
+    /// async fn pin(stack: Stack<'_>, pulse: impl AsyncFn()) {
+    ///     while stack.reset_wanted().await {
+    ///         pulse().await;
+    ///     }
+    /// }
+    /// ```
+    pub async fn reset_wanted(self) -> bool {
+        let attempt = |core: &mut Core<'a>| match core.engine.take_reset_request() {
+            false if core.engine.fault().is_none() => Err(nb::Error::WouldBlock),
+            wanted => Ok::<_, nb::Error<Error>>(wanted),
+        };
+        let place = Place::Module(Module::Reset);
+        self.shared
+            .wait(place, None, attempt)
+            .await
+            .unwrap_or(false)
+    }
+
+    /// Sets the context up again after it was lost, where
+    /// [`Policy::Report`](crate::Policy::Report) left that to the
+    /// application.
+    pub fn reconnect(self) {
+        let _ = self.shared.with(|core| core.engine.reconnect());
+        self.shared.kick();
+    }
+
+    /// Why everything has stopped, if it has.
+    pub fn fault(self) -> Option<Fault> {
+        self.shared.with(|core| core.engine.fault()).ok().flatten()
+    }
+
+    /// What the line has carried that nothing waited for.
+    pub fn counters(self) -> Counters {
+        let counters = self.shared.with(|core| core.engine.counters());
+        counters.unwrap_or_default()
+    }
+
+    /// What the module said of itself; empty until it was asked.
+    pub fn module_info(self) -> ModuleInfo {
+        let info = self
+            .shared
+            .with(|core| core.engine.network().info().clone());
+        info.unwrap_or_default()
+    }
+}

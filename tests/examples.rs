@@ -3,6 +3,18 @@
 
 use std::process::{Command, Output};
 
+const EXAMPLES: [&str; 9] = [
+    "async_http",
+    "coap",
+    "mqtt",
+    "multi_socket",
+    "sntp",
+    "socket_states",
+    "tcp_server",
+    "tls",
+    "udp_echo",
+];
+
 /// The program; `cargo test` builds it beside the tests.
 fn run(name: &str, args: &[&str]) -> Output {
     let mut path = std::env::current_exe().unwrap();
@@ -70,8 +82,60 @@ fn multi_socket() {
 }
 
 #[test]
+fn async_http() {
+    let says = [
+        "status 200\n",
+        "body   21893 bytes, sha256 f967a1df5dffc5ed",
+        "server 21893 bytes, sha256 f967a1df5dffc5ed",
+    ];
+    succeeds("async_http", &[], &says);
+}
+
+#[test]
+fn tls() {
+    let says = [
+        "TLS with www.example.test, certificate checked\n",
+        "with another authority: the certificate of www.example.test is refused",
+        "body   21893 bytes, sha256 f967a1df5dffc5ed",
+    ];
+    succeeds("tls", &[], &says);
+}
+
+#[test]
+fn mqtt() {
+    let says = ["20 of 20 published, 20 received, 0 of them twice, connected 1 times"];
+    succeeds("mqtt", &[], &says);
+}
+
+/// The broker keeps the session meanwhile.
+#[test]
+fn mqtt_after_a_restart() {
+    let says = [
+        "which knows us\n",
+        "30 of 30 published, 30 received",
+        "connected 2 times",
+    ];
+    let args = ["--fault", "reset:2s", "--count", "30", "--interval", "100"];
+    succeeds("mqtt", &args, &says);
+}
+
+#[test]
+fn sntp() {
+    succeeds("sntp", &[], &["stratum 1, offset +3"]);
+}
+
+#[test]
+fn coap() {
+    let says = [
+        "no answer, sent again\n",
+        "payload 1242 bytes, sha256 0d20e345d760efa7",
+    ];
+    succeeds("coap", &["--ack-timeout", "300"], &says);
+}
+
+#[test]
 fn arguments() {
-    for name in ["udp_echo", "tcp_server", "socket_states", "multi_socket"] {
+    for name in EXAMPLES {
         succeeds(
             name,
             &["--help"],
@@ -83,5 +147,18 @@ fn arguments() {
     }
     refuses("udp_echo", &["--port", "/dev/null"], "--server");
     refuses("multi_socket", &["--port", "/dev/null"], "--server");
+    refuses("async_http", &["--port", "/dev/null"], "needs a URL");
+    refuses("tls", &["--port", "/dev/null"], "needs a URL");
+    refuses("tls", &["https://www.example.test/"], "--ca");
+    let ca = ["--ca", "/dev/null", "https://www.example.test/"];
+    refuses("tls", &ca, "no certificate in /dev/null");
+    refuses("mqtt", &["--port", "/dev/null"], "--broker");
+    refuses("mqtt", &["--topic", "a/#"], "--topic");
+    refuses("mqtt", &["--broker", "a b"], "--broker");
+    refuses("mqtt", &["--fault", "nonsense"], "nonsense");
+    refuses("sntp", &["--port", "/dev/null"], "--server");
+    refuses("sntp", &["--server", "127.0.0.1:0"], "--server");
+    refuses("coap", &["--port", "/dev/null"], "needs a URL");
+    refuses("coap", &["http://127.0.0.1/"], "coap://");
     refuses("multi_socket", &["--tcp", "12", "--udp", "1"], "12 sockets");
 }

@@ -1,6 +1,6 @@
 //! How a simulation is set up.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::net::{Internet, Link, Unbound};
 use crate::profile::Profile;
@@ -70,6 +70,8 @@ pub struct Cellular {
     pub band: u8,
     /// APNs for which the network refuses to activate a context.
     pub denied_apns: Vec<String>,
+    /// The one APN for which the network activates contexts; any if none.
+    pub apn: Option<String>,
     /// User name and password that the network wants; whatever is given if none.
     pub credentials: Option<(String, String)>,
     /// The address of context 1; context n has the last octet n - 1 higher.
@@ -112,6 +114,7 @@ impl Default for Cellular {
             channel: 1_650,
             band: 3,
             denied_apns: Vec::new(),
+            apn: None,
             credentials: None,
             address: Ipv4Addr::new(10, 7, 157, 1),
             address_v6: Ipv6Addr::new(0x2001, 0xdb8, 0x9d, 0, 0, 0, 0, 1),
@@ -132,12 +135,15 @@ impl Default for Cellular {
 pub struct Config {
     /// Decides everything that is left to chance.
     pub seed: u64,
-    /// Bits a second, both ways; a byte is ten bits.
+    /// Bits a second, both ways and at both ends; a byte is ten bits.
     pub baud: u32,
     /// From the `\r` of a command, or the last byte of payload, to the first byte of the answer.
     pub latency_us: u64,
     /// Size of the host's transmit FIFO in bytes; see [`Sim::write_free`](crate::Sim::write_free).
     pub transmit_fifo: usize,
+    /// How many bytes the host can receive without reading them; see
+    /// [`Sim::set_receive_fifo`](crate::Sim::set_receive_fifo). None for very many.
+    pub receive_fifo: Option<usize>,
     /// Whether the module runs at the beginning.
     pub boot: Boot,
     /// Whether the dialogue is recorded; see [`Sim::dialogue`](crate::Sim::dialogue).
@@ -152,6 +158,9 @@ pub struct Config {
     pub link: Link,
     /// Whether there is a real network behind the simulated one.
     pub internet: Internet,
+    /// The real name server that is asked for names which [`Sim::set_name`](crate::Sim::set_name) was
+    /// not told, if there is a real network; the resolver of this PC if none is given.
+    pub name_server: Option<SocketAddr>,
     /// What happens to connections to addresses at which nothing was put, if there is none.
     pub unbound: Unbound,
 }
@@ -163,6 +172,7 @@ impl Default for Config {
             baud: 115_200,
             latency_us: 2_000,
             transmit_fifo: 256,
+            receive_fifo: None,
             boot: Boot::Booted,
             trace: false,
             profile: Profile::default(),
@@ -170,6 +180,7 @@ impl Default for Config {
             cellular: Cellular::default(),
             link: Link::default(),
             internet: Internet::default(),
+            name_server: None,
             unbound: Unbound::default(),
         }
     }

@@ -1,10 +1,12 @@
-//! The name server: a table of names, then, if there is a real network, the resolver of this PC.
+//! The name server: a table of names, then, if there is a real network, a real name server or the
+//! resolver of this PC.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::mpsc::{Receiver, TryRecvError};
 
 use crate::background;
+use crate::name_server;
 
 /// How often a look-up by the PC is asked for, in µs.
 const POLL_US: u64 = 1_000;
@@ -65,22 +67,33 @@ struct Query {
     ttl: bool,
     /// The kind of the PDP context: 2 wants IPv6 addresses, 3 both, any other IPv4.
     kind: u8,
-    /// The PC is looking it up.
-    real: Option<Receiver<Vec<IpAddr>>>,
+    /// It is being looked up in the real network.
+    real: Option<Receiver<Found>>,
+}
+
+/// Addresses, and their time to live in seconds.
+type Found = (Vec<IpAddr>, u32);
+
+/// Who is asked for names that are not in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Beyond {
+    #[default]
+    Nobody,
+    ThisPc,
+    Server(SocketAddr),
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Resolver {
     names: BTreeMap<String, Name>,
     queries: Vec<Query>,
-    /// Names that are not in the table are looked up by the PC.
-    real: bool,
+    beyond: Beyond,
 }
 
 impl Resolver {
-    pub(crate) fn new(real: bool) -> Resolver {
+    pub(crate) fn new(beyond: Beyond) -> Resolver {
         Resolver {
-            real,
+            beyond,
             ..Resolver::default()
         }
     }
@@ -99,7 +112,7 @@ impl Resolver {
         let name = question.name.to_ascii_lowercase();
         let literal = name.parse::<IpAddr>().is_ok();
         let real = match self.names.get(&name) {
-            None if self.real && !literal => look_up(&name),
+            None if !literal => look_up(self.beyond, &name, question.kind),
             _ => None,
         };
         let wait = match self.names.get(&name) {
@@ -140,7 +153,7 @@ impl Resolver {
     pub(crate) fn poll(&mut self, now: u64) -> Option<Answer> {
         for (i, query) in self.queries.iter().enumerate() {
             let found = match query.real.as_ref().map(Receiver::try_recv) {
-                Some(Ok(addresses)) => (addresses, REAL_TTL_S),
+                Some(Ok(found)) => found,
                 Some(Err(TryRecvError::Empty)) | None if query.at > now => continue,
                 Some(Err(_)) => (Vec::new(), 0),
                 None => self.known(&query.name),
@@ -195,13 +208,19 @@ impl Query {
     }
 }
 
-/// Asks the PC, which may take its time, for the addresses of a name.
-fn look_up(name: &str) -> Option<Receiver<Vec<IpAddr>>> {
+/// Asks for the addresses of a name, which may take time.
+fn look_up(whom: Beyond, name: &str, kind: u8) -> Option<Receiver<Found>> {
     let name = name.to_owned();
-    background::start(move || {
-        let found = (name.as_str(), 0).to_socket_addrs().into_iter().flatten();
-        let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
-        addresses.dedup();
-        addresses
-    })
+    match whom {
+        Beyond::Nobody => None,
+        Beyond::ThisPc => background::start(move || {
+            let found = (name.as_str(), 0).to_socket_addrs().into_iter().flatten();
+            let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+            addresses.dedup();
+            (addresses, REAL_TTL_S)
+        }),
+        Beyond::Server(server) => {
+            background::start(move || name_server::look_up(server, &name, kind != 2, kind >= 2))
+        }
+    }
 }

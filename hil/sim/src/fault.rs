@@ -280,7 +280,7 @@ fn switch(words: &mut Words<'_>) -> Result<Fault> {
     let name = words.word(what)?;
     let row = Switch::find(name).map_err(|Allowed(names)| wrong(name, what, &names))?;
     let what = format!("a value of {name}");
-    let value = words.word(&what)?;
+    let value = words.remainder(&what)?;
     let switch = Switch::to(row, value).map_err(|Allowed(values)| wrong(value, &what, &values))?;
     Ok(Fault::Switch(switch))
 }
@@ -357,6 +357,16 @@ impl<'a> Words<'a> {
         let end = at + word.len();
         self.at = (end < self.all.len()).then_some(end + 1);
         Ok(word)
+    }
+
+    /// All that is left, which is to be `what` and may hold colons.
+    fn remainder(&mut self, what: &str) -> Result<&'a str> {
+        if self.at.is_none() {
+            return self.word(what);
+        }
+        let rest = self.rest();
+        self.at = None;
+        Ok(rest)
     }
 
     fn parsed<T>(

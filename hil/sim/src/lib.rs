@@ -28,24 +28,32 @@ mod at;
 mod background;
 mod commands;
 mod config;
+mod control;
+mod describe;
 mod dns;
 mod fault;
 mod faults;
+mod hardware;
 mod line;
 mod module;
+mod name_server;
 mod net;
 mod profile;
 mod rng;
 mod sim;
 mod switches;
 mod trace;
+mod uart;
+mod wires;
 
 pub use at::table::Coverage;
 pub use commands::qicfg::OptionSet;
 pub use commands::{CommandInfo, commands};
 pub use config::{Boot, Cellular, Config, SimCard};
+pub use control::ControlError;
 pub use fault::{Fault, FaultError};
 pub use faults::{Damage, Incident, Mishap, Part, Place, Times, UrcPlace, When};
+pub use hardware::{Pins, Serial};
 pub use line::LineFault;
 pub use net::{
     Answer, Echo, Ending, Internet, Link, NtpServer, Peer, PeerIo, Record, Recorded, Recording,
@@ -57,4 +65,4 @@ pub use profile::{
 };
 pub use sim::Sim;
 pub use switches::Switch;
-pub use trace::{Direction, Traced};
+pub use trace::{Content, Direction, Traced};

@@ -5,6 +5,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use crate::trace::Content;
+use crate::uart;
+
 /// Bits of one character: start, eight data, stop.
 const BITS: u64 = 10;
 const MICROS: u64 = 1_000_000;
@@ -44,11 +47,50 @@ struct Run {
     epoch: u64,
     first: u64,
     len: u64,
+    /// The speed they are sent at.
+    baud: u64,
 }
+
+impl Run {
+    /// When the first byte begins.
+    fn begins(&self) -> u64 {
+        self.epoch + characters_us(self.first, self.baud)
+    }
+
+    /// When so many bytes have ended.
+    fn ends(&self, n: u64) -> u64 {
+        self.epoch + characters_us(self.first + n, self.baud)
+    }
+
+    /// How many bytes have ended by `now`.
+    fn ended(&self, now: u64) -> u64 {
+        let elapsed = u128::from(now.saturating_sub(self.epoch));
+        let ended = (elapsed * u128::from(self.baud) / u128::from(BITS * MICROS)) as u64;
+        ended.saturating_sub(self.first).min(self.len)
+    }
+}
+
+/// How long `n` characters take, in µs, rounded up.
+fn characters_us(n: u64, baud: u64) -> u64 {
+    (n * BITS * MICROS).div_ceil(baud)
+}
+
+/// Bytes that were put on the line at once: when, and what they are.
+pub(crate) type Logged = (u64, Content, Vec<u8>);
 
 #[derive(Debug)]
 pub(crate) struct Line {
+    /// The sender's speed.
     baud: u64,
+    /// The receiver's; none if it takes any.
+    receiver: Option<u64>,
+    /// What the receiver stores; what arrives when that is full is lost.
+    limit: usize,
+    overruns: u64,
+    /// How often bytes came to be other than they were sent, or were lost as they arrived.
+    changes: u64,
+    /// The receiver is not ready: so many bytes may still end, none or the one being sent.
+    held: Option<u64>,
     /// Bytes that have arrived and were not taken, then bytes on their way.
     queue: VecDeque<u8>,
     arrived: usize,
@@ -59,7 +101,7 @@ pub(crate) struct Line {
     position: u64,
     faults: BTreeMap<u64, Vec<LineFault>>,
     /// What was put on the line since it was last asked for, if that is recorded.
-    log: Option<Vec<(u64, Vec<u8>)>>,
+    log: Option<Vec<Logged>>,
     /// An echo that is not complete; it becomes one entry of the log.
     echo: Vec<u8>,
     echo_at: u64,
@@ -67,8 +109,14 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn new(baud: u32, record: bool) -> Line {
+        let baud = u64::from(baud.max(1));
         Line {
-            baud: u64::from(baud.max(1)),
+            baud,
+            receiver: Some(baud),
+            limit: RECEIVER_LIMIT,
+            overruns: 0,
+            changes: 0,
+            held: None,
             queue: VecDeque::new(),
             arrived: 0,
             runs: VecDeque::new(),
@@ -82,6 +130,78 @@ impl Line {
         }
     }
 
+    /// The sender's speed.
+    pub(crate) fn baud(&self) -> u32 {
+        self.baud as u32
+    }
+
+    /// Sends at another speed from `now` on; what is on the line leaves at the old one.
+    pub(crate) fn set_baud(&mut self, now: u64, baud: u32) {
+        self.advance(now);
+        self.epoch = self.end();
+        self.characters = 0;
+        self.baud = u64::from(baud.max(1));
+    }
+
+    /// When the last byte ends that leaves at another speed than the sender has now; none if there is
+    /// no such byte, or if it is not known.
+    pub(crate) fn old_speed_until(&self) -> Option<u64> {
+        let old = self.runs.iter().rev().find(|run| run.baud != self.baud)?;
+        self.held.is_none().then(|| old.ends(old.len))
+    }
+
+    /// Whether there is a byte that leaves at another speed than the sender has now.
+    pub(crate) fn has_old_speed(&self) -> bool {
+        self.runs.iter().any(|run| run.baud != self.baud)
+    }
+
+    /// Receives at another speed from `now` on; at any if there is none.
+    pub(crate) fn set_receiver(&mut self, now: u64, baud: Option<u32>) {
+        self.advance(now);
+        self.receiver = baud.map(u64::from);
+    }
+
+    /// Sets what the receiver stores; none for very much.
+    pub(crate) fn set_limit(&mut self, now: u64, bytes: Option<usize>) {
+        self.advance(now);
+        self.limit = bytes.unwrap_or(RECEIVER_LIMIT);
+    }
+
+    /// Bytes lost because the receiver's store was full.
+    pub(crate) fn overruns(&self) -> u64 {
+        self.overruns
+    }
+
+    /// Grows when bytes change or get lost as they arrive: what was known of the queue is void then.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Whether the bytes on their way can arrive other than they are.
+    pub(crate) fn may_change(&self) -> bool {
+        let differs = |run: &Run| self.receiver.is_some_and(|baud| baud != run.baud);
+        self.limit != RECEIVER_LIMIT || self.runs.front().is_some_and(differs)
+    }
+
+    /// The receiver is ready, or not: the sender stops behind the byte it is sending.
+    pub(crate) fn set_held(&mut self, now: u64, held: bool) {
+        self.advance(now);
+        let begun = |run: &Run| run.begins() < now;
+        match self.held {
+            None if held => self.held = Some(self.runs.front().is_some_and(begun).into()),
+            Some(sending) if !held => {
+                self.held = None;
+                let late = |run: &Run| now.saturating_sub(run.begins());
+                let by = self.runs.front().map_or(0, late);
+                if sending == 0 && by > 0 {
+                    self.runs.iter_mut().for_each(|run| run.epoch += by);
+                    self.epoch += by;
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Bytes that the sender has put on the line since the simulation began.
     pub(crate) fn position(&self) -> u64 {
         self.position
@@ -91,27 +211,41 @@ impl Line {
         self.faults.entry(fault.position()).or_default().push(fault);
     }
 
+    pub(crate) fn clear_faults(&mut self) {
+        self.faults.clear();
+    }
+
     /// What was put on the line since the last call, with the time.
-    pub(crate) fn take_log(&mut self) -> Vec<(u64, Vec<u8>)> {
+    pub(crate) fn take_log(&mut self) -> Vec<Logged> {
         self.log.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// How long `n` characters take, in µs, rounded up.
     pub(crate) fn characters_us(&self, n: u64) -> u64 {
-        (n * BITS * MICROS).div_ceil(self.baud)
+        characters_us(n, self.baud)
     }
 
-    /// When the last byte on the line ends.
-    pub(crate) fn idle_at(&self) -> u64 {
+    /// When the last byte on the line ends, if the receiver does not hold it up.
+    fn end(&self) -> u64 {
         self.epoch + self.characters_us(self.characters)
+    }
+
+    /// When the last byte on the line ends; none if the receiver holds it up.
+    pub(crate) fn idle_at(&self) -> Option<u64> {
+        (self.held.is_none() || self.runs.is_empty()).then(|| self.end())
     }
 
     /// Puts bytes on the line at `now`, behind what is on it already.
     pub(crate) fn push(&mut self, now: u64, bytes: &[u8]) {
+        self.push_as(Content::Dialogue, now, bytes);
+    }
+
+    /// The same with something special.
+    pub(crate) fn push_as(&mut self, content: Content, now: u64, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.end_echo();
             if let Some(log) = &mut self.log {
-                log.push((now, bytes.to_vec()));
+                log.push((now, content, bytes.to_vec()));
             }
         }
         self.transmit(now, bytes);
@@ -135,7 +269,8 @@ impl Line {
         if let Some(log) = &mut self.log
             && !self.echo.is_empty()
         {
-            log.push((self.echo_at, std::mem::take(&mut self.echo)));
+            let echo = std::mem::take(&mut self.echo);
+            log.push((self.echo_at, Content::Echo, echo));
         }
     }
 
@@ -162,7 +297,7 @@ impl Line {
                 LineFault::Double(_) => copies = 2,
                 LineFault::Corrupt(_, mask) => value ^= mask,
                 LineFault::Stall(_, pause) => {
-                    self.epoch = self.idle_at().max(now) + pause;
+                    self.epoch = self.end().max(now) + pause;
                     self.characters = 0;
                 }
             }
@@ -178,7 +313,8 @@ impl Line {
     }
 
     fn start_run(&mut self, now: u64) {
-        if self.idle_at() <= now {
+        // What is held up follows what is held up without a gap.
+        if self.end() <= now && (self.held.is_none() || self.runs.is_empty()) {
             self.epoch = now;
             self.characters = 0;
         }
@@ -194,13 +330,18 @@ impl Line {
         self.queue.extend(bytes);
         let len = bytes.len() as u64;
         match self.runs.back_mut() {
-            Some(run) if run.epoch == self.epoch && run.first + run.len == self.characters => {
+            Some(run)
+                if run.epoch == self.epoch
+                    && run.first + run.len == self.characters
+                    && run.baud == self.baud =>
+            {
                 run.len += len;
             }
             _ => self.runs.push_back(Run {
                 epoch: self.epoch,
                 first: self.characters,
                 len,
+                baud: self.baud,
             }),
         }
         self.characters += len;
@@ -209,37 +350,72 @@ impl Line {
     /// Moves the bytes that have arrived by `now` to the receiver.
     pub(crate) fn advance(&mut self, now: u64) {
         while let Some(run) = self.runs.front_mut() {
-            let elapsed = now.saturating_sub(run.epoch);
-            let ended =
-                (u128::from(elapsed) * u128::from(self.baud) / u128::from(BITS * MICROS)) as u64;
-            let done = ended.saturating_sub(run.first).min(run.len);
-            self.arrived += done as usize;
+            let mut done = run.ended(now);
+            if let Some(sending) = &mut self.held {
+                done = done.min(*sending);
+                *sending -= done;
+            }
+            let baud = run.baud;
             run.first += done;
             run.len -= done;
-            if run.len > 0 {
+            let last = run.len > 0;
+            if !last {
+                self.runs.pop_front();
+            }
+            self.arrive(done as usize, baud);
+            if last {
                 return;
             }
-            self.runs.pop_front();
+        }
+    }
+
+    /// So many bytes arrive, sent at `baud`.
+    fn arrive(&mut self, n: usize, baud: u64) {
+        let heard = self.receiver.unwrap_or(baud);
+        if heard == baud && self.arrived + n <= self.limit {
+            self.arrived += n;
+            return;
+        }
+        for _ in 0..n {
+            let Some(byte) = self.queue.get_mut(self.arrived) else {
+                return;
+            };
+            let seen = uart::received(*byte, baud, heard);
+            let room = self.arrived < self.limit;
+            self.overruns += u64::from(!room && seen.is_some());
+            self.changes += u64::from(!room || seen != Some(*byte));
+            match seen {
+                Some(seen) if room => {
+                    *byte = seen;
+                    self.arrived += 1;
+                }
+                _ => drop(self.queue.remove(self.arrived)),
+            }
         }
     }
 
     /// When the next byte arrives that has not arrived yet.
     pub(crate) fn next_arrival(&self) -> Option<u64> {
-        self.runs
-            .front()
-            .map(|run| run.epoch + self.characters_us(run.first + 1))
+        if self.held == Some(0) {
+            return None;
+        }
+        self.runs.front().map(|run| run.ends(1))
     }
 
-    /// When the byte at `index` of the queue arrives; 0 if it has.
+    /// When the byte at `index` of the queue arrives; 0 if it has, none if it is held up.
     pub(crate) fn arrival_of(&self, index: usize) -> Option<u64> {
-        let Some(mut ahead) = index.checked_sub(self.arrived) else {
+        let Some(ahead) = index.checked_sub(self.arrived) else {
             return Some(0);
         };
+        let mut ahead = ahead as u64;
+        if self.held.is_some_and(|sending| ahead >= sending) {
+            return None;
+        }
         for run in &self.runs {
-            if (ahead as u64) < run.len {
-                return Some(run.epoch + self.characters_us(run.first + ahead as u64 + 1));
+            if ahead < run.len {
+                return Some(run.ends(ahead + 1));
             }
-            ahead -= run.len as usize;
+            ahead -= run.len;
         }
         None
     }
@@ -276,6 +452,16 @@ impl Line {
         self.queue.drain(..n)
     }
 
+    /// Loses the last `n` of the bytes that have arrived.
+    pub(crate) fn lose_arrived(&mut self, n: usize) {
+        let n = n.min(self.arrived);
+        if n > 0 {
+            self.queue.drain(self.arrived - n..self.arrived);
+            self.arrived -= n;
+            self.changes += 1;
+        }
+    }
+
     /// Loses the bytes that have arrived.
     pub(crate) fn discard_arrived(&mut self) {
         self.queue.drain(..self.arrived);
@@ -297,6 +483,9 @@ impl Line {
         self.advance(now);
         self.queue.truncate(self.arrived);
         self.runs.clear();
+        if let Some(sending) = &mut self.held {
+            *sending = 0;
+        }
         self.epoch = now;
         self.characters = 0;
     }
@@ -339,7 +528,7 @@ mod tests {
         for i in 0..921_600 / 10 {
             line.push(i, b"x");
         }
-        assert_eq!(line.idle_at(), 1_000_000);
+        assert_eq!(line.idle_at(), Some(1_000_000));
     }
 
     #[test]
@@ -381,5 +570,78 @@ mod tests {
         line.cut(150);
         line.advance(10_000);
         assert_eq!(line.take(9).collect::<Vec<u8>>(), b"a");
+    }
+    #[test]
+    fn what_is_on_the_line_keeps_its_speed() {
+        let mut line = line();
+        line.push(0, b"ab");
+        line.set_baud(50, 50_000);
+        assert!(line.has_old_speed());
+        assert_eq!(line.old_speed_until(), Some(200));
+        line.push(60, b"c");
+        line.advance(399);
+        // The last byte is sent at half the speed of the receiver, and has no stop bit for it.
+        assert_eq!(line.take(9).collect::<Vec<u8>>(), b"ab");
+        assert!(!line.has_old_speed());
+        line.set_receiver(399, Some(50_000));
+        arrives(&mut line, 400, b"c");
+        assert_eq!((line.changes(), line.overruns()), (0, 0));
+    }
+
+    #[test]
+    fn another_speed_changes_bytes_or_loses_them() {
+        let mut line = line();
+        line.set_receiver(0, Some(50_000));
+        line.push(0, b"AB");
+        line.push(0, b"A");
+        assert!(line.may_change());
+        line.advance(300);
+        assert_eq!(line.take(9).collect::<Vec<u8>>(), b"\xFC");
+        assert_eq!((line.changes(), line.overruns()), (3, 0));
+        line.set_receiver(300, None);
+        line.push(300, b"A");
+        arrives(&mut line, 400, b"A");
+    }
+
+    #[test]
+    fn a_receiver_that_is_not_ready_holds_the_line_between_bytes() {
+        let mut line = line();
+        line.push(0, b"abc");
+        line.set_held(150, true);
+        assert_eq!((line.next_arrival(), line.arrival_of(2)), (Some(200), None));
+        assert_eq!(line.idle_at(), None);
+        line.advance(5_000);
+        assert_eq!(line.take(9).collect::<Vec<u8>>(), b"ab");
+        assert_eq!((line.next_arrival(), line.arrival_of(0)), (None, None));
+        line.push(6_000, b"d");
+        line.set_held(7_000, false);
+        arrives(&mut line, 7_100, b"c");
+        arrives(&mut line, 7_200, b"d");
+        assert_eq!(line.idle_at(), Some(7_200));
+        // Held and released within a byte: as if nothing had been.
+        line.push(8_000, b"ef");
+        line.set_held(8_010, true);
+        line.set_held(8_020, false);
+        arrives(&mut line, 8_100, b"e");
+        arrives(&mut line, 8_200, b"f");
+        // Held while nothing is sent.
+        line.set_held(9_000, true);
+        assert_eq!(line.idle_at(), Some(8_200));
+        line.push(9_100, b"g");
+        line.set_held(9_300, false);
+        arrives(&mut line, 9_400, b"g");
+    }
+
+    #[test]
+    fn what_the_receiver_cannot_store_is_lost_and_counted() {
+        let mut line = line();
+        line.set_limit(0, Some(2));
+        line.push(0, b"abcd");
+        line.advance(300);
+        assert_eq!((line.arrived(), line.overruns()), (2, 1));
+        assert_eq!(line.take(1).collect::<Vec<u8>>(), b"a");
+        line.advance(400);
+        assert_eq!(line.take(9).collect::<Vec<u8>>(), b"bd");
+        assert_eq!(line.overruns(), 1);
     }
 }

@@ -1,46 +1,53 @@
 //! The simulation: a module, a serial line to it, a network behind it, and time.
 
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use crate::at::channel::{Channel, Io};
 use crate::config::{Config, SimCard};
 use crate::dns::Name;
 use crate::fault::Fault;
-use crate::faults::{Effect, Incident, Mishap, Part, Place, Target, Times, UrcPlace, When};
+use crate::faults::{Effect, Faults, Incident, Mishap, Part, Place, Target, Times, UrcPlace, When};
 use crate::line::{Line, LineFault};
 use crate::module::{Module, Power};
 use crate::net::{Link, Peer, PeerIo, TcpSocket, TcpState, UdpPeer, Unbound};
 use crate::profile::Profile;
-use crate::trace::{Direction, Traced};
+use crate::trace::{Content, Direction, Traced};
+use crate::wires::Wires;
 
 /// A simulated module behind a serial line.
 ///
 /// Times are in µs since the simulation began. Nothing happens but in [`Sim::run_until`].
 pub struct Sim {
-    now: u64,
+    pub(crate) now: u64,
     transmit_fifo: usize,
-    to_module: Line,
-    to_host: Line,
-    channel: Channel,
-    module: Module,
+    pub(crate) to_module: Line,
+    pub(crate) to_host: Line,
+    pub(crate) channel: Channel,
+    pub(crate) module: Module,
+    pub(crate) wires: Wires,
     dialogue: Vec<Traced>,
     /// When something happens inside next, if that is known.
-    next: Option<Option<u64>>,
+    pub(crate) next: Option<Option<u64>>,
 }
 
 impl Sim {
     /// A simulation at time 0.
     pub fn new(config: Config) -> Sim {
-        Sim {
+        let module = Module::new(&config);
+        let mut sim = Sim {
             now: 0,
             transmit_fifo: config.transmit_fifo,
             to_module: Line::new(config.baud, config.trace),
             to_host: Line::new(config.baud, config.trace),
             channel: Channel::new(config.latency_us),
-            module: Module::new(&config),
+            wires: Wires::new(config.baud, &module),
+            module,
             dialogue: Vec::new(),
             next: None,
-        }
+        };
+        sim.set_receive_fifo(config.receive_fifo);
+        sim
     }
 
     // The host's side of the serial line.
@@ -52,7 +59,10 @@ impl Sim {
 
     /// The host sends bytes, from now on, behind what it is sending already.
     pub fn write(&mut self, bytes: &[u8]) {
-        self.to_module.push(self.now, bytes);
+        let payload = self.channel.payload_ahead(&self.to_module, bytes);
+        let (payload, dialogue) = bytes.split_at(payload);
+        self.to_module.push_as(Content::Payload, self.now, payload);
+        self.to_module.push(self.now, dialogue);
         self.next = None;
         self.record(Direction::ToModule);
     }
@@ -72,6 +82,14 @@ impl Sim {
     /// How many bytes have arrived at the host and were not read.
     pub fn readable(&self) -> usize {
         self.to_host.arrived()
+    }
+
+    /// Whether the module is still to answer something, or bytes are on the line.
+    ///
+    /// What only a URC tells, such as the end of an `AT+QIOPEN`, does not count, nor does a command or
+    /// a payload of which the host has sent a part.
+    pub fn is_busy(&self) -> bool {
+        self.channel.is_busy() || self.to_module.unsent() > 0 || self.to_host.unsent() > 0
     }
 
     // Time.
@@ -111,9 +129,13 @@ impl Sim {
         } else {
             mute_until
         };
+        let line = line.filter(|_| !self.wires.seeks());
+        let wires = self
+            .wires
+            .next(&self.to_module, &self.to_host, &self.module);
         let incidents = self.module.faults.incidents.iter();
         let incident = incidents.filter_map(|(when, _)| self.time_of(*when)).min();
-        let next = [line, incident, self.module.next()]
+        let next = [line, wires, incident, self.module.next()]
             .into_iter()
             .flatten()
             .min();
@@ -130,15 +152,18 @@ impl Sim {
     }
 
     /// Whether the module takes commands.
-    fn listening(&self) -> bool {
-        self.module.power() == Power::On && self.module.faults.mute_until.is_none()
+    pub(crate) fn listening(&self) -> bool {
+        self.module.power() == Power::On
+            && !self.module.leaving
+            && self.module.faults.mute_until.is_none()
     }
 
     /// Does everything that is due now.
-    fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.next = None;
         self.module.now = self.now;
-        self.to_module.advance(self.now);
+        self.tick_pins();
+        self.hear();
         self.to_host.advance(self.now);
         if !self.listening() {
             self.to_module.discard_arrived();
@@ -156,24 +181,42 @@ impl Sim {
                 self.to_host.cut(self.now);
                 self.channel.reset();
             }
-            if !self.listening() {
-                self.module.take_urcs();
-                break;
-            }
-            let mut io = Io {
-                now: self.now,
-                from_host: &mut self.to_module,
-                to_host: &mut self.to_host,
-                module: &mut self.module,
-            };
-            let mut progress = self.channel.send_urcs(&mut io);
-            progress |= self.channel.tick(&mut io);
-            progress |= self.channel.send_urcs(&mut io);
-            if !progress {
+            if !self.turn() {
                 break;
             }
         }
         self.record(Direction::ToHost);
+    }
+
+    /// One turn of the AT port. False if there was nothing to do.
+    fn turn(&mut self) -> bool {
+        if self.wires.seeks() && self.listening() {
+            let rates = &self.module.profile.rates;
+            self.module.found_speed = self.wires.seek(&mut self.to_module, rates);
+        }
+        let listening = self.listening();
+        let mut io = Io {
+            now: self.now,
+            from_host: &mut self.to_module,
+            to_host: &mut self.to_host,
+            module: &mut self.module,
+        };
+        self.wires.follow(self.channel.between_commands(), &mut io);
+        if !listening && io.module.leaving {
+            self.channel.send_urcs(&mut io);
+            return false;
+        }
+        if !listening || self.wires.seeks() {
+            if !listening || !io.module.profile.serial.autobaud_keeps_urcs {
+                io.module.take_urcs();
+            }
+            return false;
+        }
+        let mut progress = self.channel.send_urcs(&mut io);
+        progress |= self.channel.tick(&mut io);
+        self.wires.follow(self.channel.between_commands(), &mut io);
+        progress |= self.channel.send_urcs(&mut io);
+        progress
     }
 
     fn incidents(&mut self) {
@@ -208,9 +251,10 @@ impl Sim {
         };
         let entries = line.take_log();
         self.dialogue
-            .extend(entries.into_iter().map(|(at, bytes)| Traced {
+            .extend(entries.into_iter().map(|(at, content, bytes)| Traced {
                 at,
                 direction,
+                content,
                 bytes,
             }));
     }
@@ -368,6 +412,30 @@ impl Sim {
         self.module.net.set_tap(Box::new(tap));
     }
 
+    /// Writes every IP packet that leaves the module or reaches it to `out` from now on, in the pcap
+    /// format that Wireshark, tshark and tcpdump read. Times are those of the simulation, since 1970.
+    ///
+    /// # Errors
+    /// If the head of the file cannot be written. See [`Sim::capture_failure`] for what comes later.
+    pub fn capture(&mut self, out: impl Write + Send + 'static) -> std::io::Result<()> {
+        self.module.net.set_capture(Box::new(out))
+    }
+
+    /// Ends the capture: `out` is flushed and dropped.
+    pub fn end_capture(&mut self) {
+        self.module.net.end_capture();
+    }
+
+    /// What went wrong with the capture; nothing was written since then.
+    pub fn capture_failure(&self) -> Option<&std::io::Error> {
+        self.module.net.capture_failure()
+    }
+
+    /// Changes the radio link from now on; what is on its way stays so.
+    pub fn set_link(&mut self, link: Link) {
+        *self.link_mut() = link;
+    }
+
     /// The radio link, to be changed from now on.
     pub fn link_mut(&mut self) -> &mut Link {
         self.module.net.link_mut()
@@ -379,13 +447,42 @@ impl Sim {
     }
 
     /// Changes the registration: 1 home, 2 searching, 3 denied, 5 roaming.
+    ///
+    /// PDP contexts stay as they are; nothing passes while the module is not registered.
     pub fn set_registration(&mut self, state: u8) {
         self.change(|module| module.set_registration(state));
     }
 
+    /// What `AT+CSQ` answers from now on: signal strength, 0 to 31 or 99, and bit error rate, 0 to 7
+    /// or 99.
+    pub fn set_signal(&mut self, rssi: u8, ber: u8) {
+        self.change(|module| (module.cellular.rssi, module.cellular.ber) = (rssi, ber));
+    }
+
+    /// The network takes a PDP context away, as [`Incident::PdpDeact`] does. False if it is not active.
+    pub fn drop_context(&mut self, context: u8) -> bool {
+        let mut active = false;
+        self.change(|module| active = module.pdpdeact(context));
+        active
+    }
+
+    /// The network takes all PDP contexts away.
+    pub fn drop_contexts(&mut self) {
+        self.change(Module::pdpdeact_all);
+    }
+
+    /// Lets the network refuse contexts with this APN from now on, or allow them again.
+    pub fn set_apn_refused(&mut self, apn: &str, refused: bool) {
+        let denied = &mut self.module.cellular.denied_apns;
+        denied.retain(|one| one != apn);
+        if refused {
+            denied.push(apn.to_owned());
+        }
+    }
+
     // Power.
 
-    /// Pulses the power key of a module that is off: it boots.
+    /// Gives power to a module that is off: it boots, whatever the power key does.
     pub fn power_on(&mut self) {
         self.change(Module::power_on);
     }
@@ -395,7 +492,7 @@ impl Sim {
         self.change(Module::power_off);
     }
 
-    /// Pulses the reset pin: the module restarts, and says `RDY` when it has booted.
+    /// Resets the module at once: it restarts, and says `RDY` when it has booted.
     pub fn reset(&mut self) {
         self.change(Module::restart);
     }
@@ -482,6 +579,16 @@ impl Sim {
     /// As `AT+QURCCFG="urcport"` does.
     pub fn set_urc_port(&mut self, port: &str) {
         self.module.saved.urc_port = port.to_owned();
+    }
+
+    /// Forgets all faults that have not happened yet. Switches and the URC port stay as they were set.
+    pub fn clear_faults(&mut self) {
+        let mute_until = self.module.faults.mute_until;
+        self.module.faults = Faults::default();
+        self.module.faults.mute_until = mute_until;
+        self.to_module.clear_faults();
+        self.to_host.clear_faults();
+        self.next = None;
     }
 
     /// Adds a fault of any kind. Times and positions are counted from the beginning of the simulation.

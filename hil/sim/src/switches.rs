@@ -1,345 +1,468 @@
-//! The switches of a profile by name, for those who have only text.
+//! The switches of a profile by name, for those who have only text: one for every field.
+
+use std::fmt;
+use std::ops::RangeInclusive;
 
 use crate::commands::qicfg::OptionSet;
+use crate::hardware::{Pins, Serial};
 use crate::profile::{
     CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, CommandSet, EscapeAnswer,
     LineEcho, PayloadUrcs, Profile, QirdTail, RecvUrc, SendTimeout,
 };
 
-type Choices = &'static [(&'static str, fn(&mut Profile))];
-
-/// What a switch can be set to, and how.
-enum Kind {
-    OnOff(fn(&mut Profile, bool)),
-    /// In µs.
-    Time(fn(&mut Profile, u64)),
-    /// A number up to this.
-    Number(u32, fn(&mut Profile, u32)),
-    Choice(Choices),
+/// What a field can hold, and how that is written.
+trait Value: Sized {
+    fn text(&self) -> String;
+    fn parse(text: &str) -> Option<Self>;
+    fn allowed() -> String;
 }
 
-struct Row(&'static str, Kind);
+impl Value for bool {
+    fn text(&self) -> String {
+        if *self { "on" } else { "off" }.into()
+    }
+
+    fn parse(text: &str) -> Option<bool> {
+        match text {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        }
+    }
+
+    fn allowed() -> String {
+        "on or off".into()
+    }
+}
+
+/// A time in µs.
+impl Value for u64 {
+    fn text(&self) -> String {
+        match *self {
+            0 => "0s".into(),
+            us if us % 1_000_000 == 0 => format!("{}s", us / 1_000_000),
+            us if us % 1_000 == 0 => format!("{}ms", us / 1_000),
+            us => format!("{us}us"),
+        }
+    }
+
+    fn parse(text: &str) -> Option<u64> {
+        crate::fault::time(text)
+    }
+
+    fn allowed() -> String {
+        "a time such as 500ms or 2s".into()
+    }
+}
+
+impl Value for Option<u64> {
+    fn text(&self) -> String {
+        self.map_or("never".into(), |us| us.text())
+    }
+
+    fn parse(text: &str) -> Option<Option<u64>> {
+        match text {
+            "never" => Some(None),
+            time => u64::parse(time).map(Some),
+        }
+    }
+
+    fn allowed() -> String {
+        "a time, or never".into()
+    }
+}
+
+impl Value for String {
+    fn text(&self) -> String {
+        self.clone()
+    }
+
+    fn parse(text: &str) -> Option<String> {
+        let plain = |c: char| c == ' ' || c.is_ascii_graphic() && c != '"';
+        text.chars().all(plain).then(|| text.to_owned())
+    }
+
+    fn allowed() -> String {
+        "a text".into()
+    }
+}
+
+/// The speeds of the line.
+impl Value for Vec<u32> {
+    fn text(&self) -> String {
+        let numbers: Vec<String> = self.iter().map(u32::to_string).collect();
+        numbers.join(",")
+    }
+
+    fn parse(text: &str) -> Option<Vec<u32>> {
+        text.split(',').map(|word| word.parse().ok()).collect()
+    }
+
+    fn allowed() -> String {
+        "numbers such as 9600,115200".into()
+    }
+}
+
+/// URCs, each with the time after which it comes.
+impl Value for Vec<(u64, String)> {
+    fn text(&self) -> String {
+        let urcs: Vec<String> = self
+            .iter()
+            .map(|(after, urc)| format!("{} {urc}", after.text()))
+            .collect();
+        urcs.join("; ")
+    }
+
+    fn parse(text: &str) -> Option<Vec<(u64, String)>> {
+        if text.is_empty() {
+            return Some(Vec::new());
+        }
+        let urc = |one: &str| {
+            let (after, urc) = one.split_once(' ')?;
+            Some((u64::parse(after)?, String::parse(urc)?))
+        };
+        text.split("; ").map(urc).collect()
+    }
+
+    fn allowed() -> String {
+        "URCs such as 50ms +CFUN: 1; 2s APP RDY".into()
+    }
+}
+
+macro_rules! numbers {
+    ($($number:ty)*) => { $(
+        impl Value for $number {
+            fn text(&self) -> String {
+                self.to_string()
+            }
+
+            fn parse(text: &str) -> Option<$number> {
+                text.parse().ok()
+            }
+
+            fn allowed() -> String {
+                "a number".into()
+            }
+        }
+
+        impl Value for Option<$number> {
+            fn text(&self) -> String {
+                self.map_or("none".into(), |number| number.to_string())
+            }
+
+            fn parse(text: &str) -> Option<Option<$number>> {
+                match text {
+                    "none" => Some(None),
+                    number => number.parse().ok().map(Some),
+                }
+            }
+
+            fn allowed() -> String {
+                "a number or none".into()
+            }
+        }
+    )* };
+}
+
+numbers!(u8 u16 u32 usize);
+
+macro_rules! words {
+    ($choice:ident: $($word:literal $variant:ident),*) => {
+        impl Value for $choice {
+            fn text(&self) -> String {
+                match self {
+                    $($choice::$variant => $word),*
+                }
+                .into()
+            }
+
+            fn parse(text: &str) -> Option<$choice> {
+                match text {
+                    $($word => Some($choice::$variant),)*
+                    _ => None,
+                }
+            }
+
+            fn allowed() -> String {
+                [$($word),*].join(" or ")
+            }
+        }
+    };
+}
+
+words!(CommandSet: "ec2x" Ec2x, "bg9x" Bg9x, "ec200u" Ec200u, "ec200x" Ec200x, "bc" Bc);
+words!(OptionSet: "ec2x" Ec2x, "bg9x" Bg9x, "ec200u" Ec200u, "ec200x" Ec200x, "bc" Bc);
+words!(CmeForm: "as-set" AsSet, "number" Number, "text" Text);
+words!(LineEcho: "as-received" AsReceived, "at-end" AtEnd);
+words!(PayloadUrcs: "wait" Wait, "pass" Pass);
+words!(SendTimeout: "send-part" SendPart, "fail" Fail, "error" Error, "never" Never);
+words!(EscapeAnswer: "ok" Ok, "send-fail" SendFail, "ok-send-ok" OkSendOk);
+words!(QirdTail: "blank-line" BlankLine, "plain" Plain);
+words!(RecvUrc: "when-empty" WhenEmpty, "after-zero-read" AfterZeroRead);
+words!(ClosedUrc: "at-once" AtOnce, "after-drain" AfterDrain);
+words!(CloseAnswer: "fin-acked" FinAcked, "both-closed" BothClosed);
+words!(CloseTimeout: "abort" Abort, "linger" Linger);
+words!(CloseOpening: "cancel" Cancel, "refuse" Refuse);
+
+struct Row {
+    name: &'static str,
+    get: fn(&Profile) -> String,
+    /// False if the text is no value of this field.
+    set: fn(&mut Profile, &str) -> bool,
+    allowed: fn() -> String,
+}
+
+/// A field with this text in it, if it fits.
+fn put<T: Value>(field: &mut T, text: &str) -> bool {
+    let value = T::parse(text);
+    let fits = value.is_some();
+    if let Some(value) = value {
+        *field = value;
+    }
+    fits
+}
+
+/// The same for a number in a range.
+fn put_number<T: Value>(field: &mut T, text: &str, range: RangeInclusive<u64>) -> bool {
+    let number: Option<u64> = text.parse().ok();
+    number.is_some_and(|number| range.contains(&number)) && put(field, text)
+}
+
+fn allowed<T: Value>(_: fn(&Profile) -> &T) -> String {
+    T::allowed()
+}
+
+macro_rules! row {
+    ($name:literal, $($place:ident).+) => {
+        Row {
+            name: $name,
+            get: |profile| profile.$($place).+.text(),
+            set: |profile, text| put(&mut profile.$($place).+, text),
+            allowed: || allowed(|profile| &profile.$($place).+),
+        }
+    };
+    ($name:literal, $($place:ident).+, $least:literal to $most:literal) => {
+        Row {
+            name: $name,
+            get: |profile| profile.$($place).+.text(),
+            set: |profile, text| put_number(&mut profile.$($place).+, text, $least..=$most),
+            allowed: || format!("a number from {} to {}", $least, $most),
+        }
+    };
+}
+
+/// The switches of the profile's fields, and then those of the fields of its parts, each as
+/// `; part: Type { "name" field, }`. A field without a switch does not compile.
+macro_rules! table {
+    (
+        $($name:literal $field:ident $($least:literal to $most:literal)?,)*
+        $(; $part:ident: $type:ident {
+            $($sub_name:literal $sub:ident $($sub_least:literal to $sub_most:literal)?,)*
+        })*
+    ) => {
+        const TABLE: &[Row] = &[
+            $(row!($name, $field $(, $least to $most)?),)*
+            $($(row!($sub_name, $part.$sub $(, $sub_least to $sub_most)?),)*)*
+        ];
+
+        const _: fn(&Profile) = |Profile { $($field: _,)* $($part: _,)* }| ();
+        $(const _: fn(&$type) = |$type { $($sub: _,)* }| ();)*
+
+        #[cfg(test)]
+        const FIELDS: &[&str] = &[$(stringify!($field)),*];
+    };
+}
+
+table! {
+    "manufacturer" manufacturer,
+    "model" model,
+    "revision" revision,
+    "full-revision" full_revision,
+    "imei" imei,
+    "serial-number" serial_number,
+    "commands" commands,
+    "rates" rates,
+    "port" port,
+    "urc-port" urc_port,
+    "cmee" cmee 0 to 2,
+    "cme-form" cme_form,
+    "cme-blank" cme_blank,
+    "unknown-command" unknown_command,
+    "tcpip-cme" tcpip_cme,
+    "line-echo" line_echo,
+    "longest-line" longest_line 16 to 65_536,
+    "line-feed-is-payload" line_feed_is_payload,
+    "boot" boot_us,
+    "boot-urcs" boot_urcs,
+    "sim-urcs" sim_urcs,
+    "shutdown" shutdown_us,
+    "powered-down-urc" powered_down_urc,
+    "cfun" cfun_us,
+    "scan" scan_us,
+    "initialised" initialised 0 to 7,
+    "first-context" first_context 0 to 16,
+    "contexts" contexts 0 to 16,
+    "active-contexts" active_contexts 0 to 16,
+    "activate" activate_us,
+    "deactivate" deactivate_us,
+    "activate-limit" activate_limit_us,
+    "activate-again-fails" activate_again_fails,
+    "deactivate-again-fails" deactivate_again_fails,
+    "auto-activate" auto_activate,
+    "context-type" context_type 1 to 3,
+    "one-address-shown" one_address_shown,
+    "held-bearer" held_bearer,
+    "dns-needs-context" dns_needs_context,
+    "open-activates" open_activates,
+    "stale-contexts" stale_contexts,
+    "lte-technology" lte_technology 7 to 9,
+    "cgreg-unknown-on-lte" cgreg_unknown_on_lte,
+    "servers" servers,
+    "transparent" transparent,
+    "access-mode" access_mode 0 to 1,
+    "longest-payload" longest_payload 1 to 1_460,
+    "longest-read" longest_read 1 to 1_500,
+    "read-needs-length" read_needs_length,
+    "inline-send" inline_send,
+    "ok-before-send-ok" ok_before_send_ok,
+    "payload-echo-by-ate" payload_echo_by_ate,
+    "close-ok" close_ok,
+    "short-rows" short_rows,
+    "quoted-push" quoted_push,
+    "connect-ids" connect_ids 0 to 12,
+    "opening" opening 0 to 12,
+    "receive-buffer" receive_buffer 1 to 1_048_576,
+    "send-buffer" send_buffer 1 to 1_048_576,
+    "nagle" nagle,
+    "connect-timeout" connect_timeout_us,
+    "connect-timeout-error" connect_timeout_error 0 to 999,
+    "retransmission" retransmission_us,
+    "fin-wait-2" fin_wait_2_us,
+    "released-sockets" released_sockets 0 to 64,
+    "failed-open-keeps-id" failed_open_keeps_id,
+    "close-s" close_s 0 to 65_535,
+    "close-answer" close_answer,
+    "close-unknown-fails" close_unknown_fails,
+    "close-timeout" close_timeout,
+    "close-opening" close_opening,
+    "row-in-fin-wait-2" row_in_fin_wait_2,
+    "client-state-3" client_state_3,
+    "udp-service-state-3" udp_service_state_3,
+    "port-taken-error" port_taken_error 0 to 999,
+    "datagram-rest-lost" datagram_rest_lost,
+    "open-extras" open_extras,
+    "own-server-id" own_server_id,
+    "requested-local-port" requested_local_port,
+    "qird-tail" qird_tail,
+    "recv-urc" recv_urc,
+    "closed-urc" closed_urc,
+    "payload-urcs" payload_urcs,
+    "send-timeout" send_timeout,
+    "send-timeout-s" send_timeout_s 0 to 3_600,
+    "escape" escape,
+    "empty-send-fails" empty_send_fails,
+    "escape-guard" escape_guard_us,
+    "options" options,
+    "dns-timeout" dns_timeout_us,
+    "ping-ttl" ping_ttl 0 to 255,
+    "ping-activates" ping_activates,
+    "dns-ttl" dns_ttl,
+    "dns-busy-urc" dns_busy_urc,
+    ; pins: Pins {
+        "power-key-on" on_us,
+        "power-key-off" off_us,
+        "power-off" power_off_us,
+        "reset-pin" reset_us,
+        "status-pin" status_us,
+        "restart-tells" restart_tells_us,
+        "sim-urcs-twice" sim_urcs_twice,
+    }
+    ; serial: Serial {
+        "autobaud" autobaud,
+        "autobaud-keeps-urcs" autobaud_keeps_urcs,
+        "serial-buffer" buffer 0 to 1_048_576,
+        "serial-overruns" overruns,
+        "sleep" sleep_us,
+        "bytes-wake" bytes_wake,
+        "wake-loses" wake_loses 0 to 1_000,
+    }
+}
 
 /// A switch of a [`Profile`] and what it is to be set to.
 ///
 /// Part of [`Fault`](crate::Fault), whose text form is `switch:NAME:VALUE`; a name is that of the
-/// profile's field, with dashes, and without the unit of a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// profile's field, with dashes, and without the `us` of a time. Every field has one, those of
+/// [`Pins`] and [`Serial`] too.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Switch {
     row: usize,
-    value: u64,
+    value: String,
 }
 
 /// Text that is no switch: what is allowed instead.
 #[derive(Debug)]
 pub(crate) struct Allowed(pub(crate) String);
 
-const TABLE: &[Row] = &[
-    Row(
-        "line-echo",
-        Kind::Choice(&[
-            ("as-received", |p| p.line_echo = LineEcho::AsReceived),
-            ("at-end", |p| p.line_echo = LineEcho::AtEnd),
-        ]),
-    ),
-    Row(
-        "line-feed-is-payload",
-        Kind::OnOff(|p, on| p.line_feed_is_payload = on),
-    ),
-    Row(
-        "cme-form",
-        Kind::Choice(&[
-            ("as-set", |p| p.cme_form = CmeForm::AsSet),
-            ("number", |p| p.cme_form = CmeForm::Number),
-            ("text", |p| p.cme_form = CmeForm::Text),
-        ]),
-    ),
-    Row("cme-blank", Kind::OnOff(|p, on| p.cme_blank = on)),
-    Row("tcpip-cme", Kind::OnOff(|p, on| p.tcpip_cme = on)),
-    Row(
-        "unknown-command",
-        Kind::Number(999, |p, number| p.unknown_command = Some(number as u16)),
-    ),
-    Row(
-        "commands",
-        Kind::Choice(&[
-            ("ec2x", |p| p.commands = CommandSet::Ec2x),
-            ("bg9x", |p| p.commands = CommandSet::Bg9x),
-            ("ec200u", |p| p.commands = CommandSet::Ec200u),
-            ("ec200x", |p| p.commands = CommandSet::Ec200x),
-            ("bc", |p| p.commands = CommandSet::Bc),
-        ]),
-    ),
-    Row("scan", Kind::Time(|p, us| p.scan_us = us)),
-    Row("stale-contexts", Kind::OnOff(|p, on| p.stale_contexts = on)),
-    Row("servers", Kind::OnOff(|p, on| p.servers = on)),
-    Row("transparent", Kind::OnOff(|p, on| p.transparent = on)),
-    Row(
-        "access-mode",
-        Kind::Number(1, |p, number| p.access_mode = number as u8),
-    ),
-    Row(
-        "longest-payload",
-        Kind::Number(1_460, |p, number| {
-            p.longest_payload = (number as usize).max(1)
-        }),
-    ),
-    Row(
-        "longest-read",
-        Kind::Number(1_500, |p, number| p.longest_read = number.max(1)),
-    ),
-    Row(
-        "read-needs-length",
-        Kind::OnOff(|p, on| p.read_needs_length = on),
-    ),
-    Row("inline-send", Kind::OnOff(|p, on| p.inline_send = on)),
-    Row(
-        "ok-before-send-ok",
-        Kind::OnOff(|p, on| p.ok_before_send_ok = on),
-    ),
-    Row(
-        "payload-echo-by-ate",
-        Kind::OnOff(|p, on| p.payload_echo_by_ate = on),
-    ),
-    Row("close-ok", Kind::OnOff(|p, on| p.close_ok = on)),
-    Row("short-rows", Kind::OnOff(|p, on| p.short_rows = on)),
-    Row("quoted-push", Kind::OnOff(|p, on| p.quoted_push = on)),
-    Row(
-        "auto-activate",
-        Kind::Number(16, |p, number| p.auto_activate = Some(number as u8)),
-    ),
-    Row(
-        "contexts",
-        Kind::Number(16, |p, number| p.contexts = number as u8),
-    ),
-    Row(
-        "active-contexts",
-        Kind::Number(16, |p, number| p.active_contexts = number as usize),
-    ),
-    Row(
-        "connect-ids",
-        Kind::Number(12, |p, number| p.connect_ids = number as u8),
-    ),
-    Row("boot", Kind::Time(|p, us| p.boot_us = us)),
-    Row("shutdown", Kind::Time(|p, us| p.shutdown_us = us)),
-    Row(
-        "powered-down-urc",
-        Kind::OnOff(|p, on| p.powered_down_urc = on),
-    ),
-    Row("cfun", Kind::Time(|p, us| p.cfun_us = us)),
-    Row("activate", Kind::Time(|p, us| p.activate_us = us)),
-    Row(
-        "activate-limit",
-        Kind::Time(|p, us| p.activate_limit_us = us),
-    ),
-    Row(
-        "activate-again-fails",
-        Kind::OnOff(|p, on| p.activate_again_fails = on),
-    ),
-    Row("deactivate", Kind::Time(|p, us| p.deactivate_us = us)),
-    Row(
-        "deactivate-again-fails",
-        Kind::OnOff(|p, on| p.deactivate_again_fails = on),
-    ),
-    Row("open-activates", Kind::OnOff(|p, on| p.open_activates = on)),
-    Row(
-        "cgreg-unknown-on-lte",
-        Kind::OnOff(|p, on| p.cgreg_unknown_on_lte = on),
-    ),
-    Row(
-        "opening",
-        Kind::Number(12, |p, number| p.opening = number as usize),
-    ),
-    Row(
-        "connect-timeout",
-        Kind::Time(|p, us| p.connect_timeout_us = us),
-    ),
-    Row(
-        "connect-timeout-error",
-        Kind::Number(999, |p, number| p.connect_timeout_error = number as u16),
-    ),
-    Row(
-        "failed-open-keeps-id",
-        Kind::OnOff(|p, on| p.failed_open_keeps_id = on),
-    ),
-    Row(
-        "send-buffer",
-        Kind::Number(1 << 20, |p, number| {
-            p.send_buffer = (number as usize).max(1)
-        }),
-    ),
-    Row("nagle", Kind::OnOff(|p, on| p.nagle = on)),
-    Row(
-        "send-timeout",
-        Kind::Choice(&[
-            ("send-part", |p| p.send_timeout = SendTimeout::SendPart),
-            ("fail", |p| p.send_timeout = SendTimeout::Fail),
-            ("error", |p| p.send_timeout = SendTimeout::Error),
-            ("never", |p| p.send_timeout = SendTimeout::Never),
-        ]),
-    ),
-    Row(
-        "escape",
-        Kind::Choice(&[
-            ("ok", |p| p.escape = EscapeAnswer::Ok),
-            ("send-fail", |p| p.escape = EscapeAnswer::SendFail),
-            ("ok-send-ok", |p| p.escape = EscapeAnswer::OkSendOk),
-        ]),
-    ),
-    Row(
-        "payload-urcs",
-        Kind::Choice(&[
-            ("wait", |p| p.payload_urcs = PayloadUrcs::Wait),
-            ("pass", |p| p.payload_urcs = PayloadUrcs::Pass),
-        ]),
-    ),
-    Row(
-        "qird-tail",
-        Kind::Choice(&[
-            ("blank-line", |p| p.qird_tail = QirdTail::BlankLine),
-            ("plain", |p| p.qird_tail = QirdTail::Plain),
-        ]),
-    ),
-    Row(
-        "recv-urc",
-        Kind::Choice(&[
-            ("when-empty", |p| p.recv_urc = RecvUrc::WhenEmpty),
-            ("after-zero-read", |p| p.recv_urc = RecvUrc::AfterZeroRead),
-        ]),
-    ),
-    Row(
-        "closed-urc",
-        Kind::Choice(&[
-            ("at-once", |p| p.closed_urc = ClosedUrc::AtOnce),
-            ("after-drain", |p| p.closed_urc = ClosedUrc::AfterDrain),
-        ]),
-    ),
-    Row(
-        "close-answer",
-        Kind::Choice(&[
-            ("fin-acked", |p| p.close_answer = CloseAnswer::FinAcked),
-            ("both-closed", |p| p.close_answer = CloseAnswer::BothClosed),
-        ]),
-    ),
-    Row(
-        "close-timeout",
-        Kind::Choice(&[
-            ("abort", |p| p.close_timeout = CloseTimeout::Abort),
-            ("linger", |p| p.close_timeout = CloseTimeout::Linger),
-        ]),
-    ),
-    Row(
-        "close-opening",
-        Kind::Choice(&[
-            ("cancel", |p| p.close_opening = CloseOpening::Cancel),
-            ("refuse", |p| p.close_opening = CloseOpening::Refuse),
-        ]),
-    ),
-    Row(
-        "row-in-fin-wait-2",
-        Kind::OnOff(|p, on| p.row_in_fin_wait_2 = on),
-    ),
-    Row("client-state-3", Kind::OnOff(|p, on| p.client_state_3 = on)),
-    Row(
-        "udp-service-state-3",
-        Kind::OnOff(|p, on| p.udp_service_state_3 = on),
-    ),
-    Row(
-        "port-taken-error",
-        Kind::Number(999, |p, number| p.port_taken_error = number as u16),
-    ),
-    Row(
-        "datagram-rest-lost",
-        Kind::OnOff(|p, on| p.datagram_rest_lost = on),
-    ),
-    Row("open-extras", Kind::OnOff(|p, on| p.open_extras = on)),
-    Row(
-        "requested-local-port",
-        Kind::OnOff(|p, on| p.requested_local_port = on),
-    ),
-    Row("escape-guard", Kind::Time(|p, us| p.escape_guard_us = us)),
-    Row(
-        "options",
-        Kind::Choice(&[
-            ("ec2x", |p| p.options = OptionSet::Ec2x),
-            ("bg9x", |p| p.options = OptionSet::Bg9x),
-            ("ec200u", |p| p.options = OptionSet::Ec200u),
-            ("ec200x", |p| p.options = OptionSet::Ec200x),
-            ("bc", |p| p.options = OptionSet::Bc),
-        ]),
-    ),
-    Row("dns-timeout", Kind::Time(|p, us| p.dns_timeout_us = us)),
-    Row(
-        "ping-ttl",
-        Kind::Number(255, |p, number| p.ping_ttl = number as u8),
-    ),
-    Row("ping-activates", Kind::OnOff(|p, on| p.ping_activates = on)),
-    Row("dns-ttl", Kind::OnOff(|p, on| p.dns_ttl = on)),
-    Row("dns-busy-urc", Kind::OnOff(|p, on| p.dns_busy_urc = on)),
-];
-
-impl Kind {
-    fn allowed(&self) -> String {
-        match self {
-            Kind::OnOff(_) => "on or off".into(),
-            Kind::Time(_) => "a time such as 500ms or 2s".into(),
-            Kind::Number(most, _) => format!("a number from 0 to {most}"),
-            Kind::Choice(choices) => {
-                let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
-                names.join(" or ")
-            }
-        }
-    }
-}
-
 impl Switch {
     /// The switch of this name.
     pub(crate) fn find(name: &str) -> Result<usize, Allowed> {
-        let row = TABLE.iter().position(|row| row.0 == name);
+        let row = TABLE.iter().position(|row| row.name == name);
         row.ok_or_else(|| {
-            let names: Vec<&str> = TABLE.iter().map(|row| row.0).collect();
+            let names: Vec<&str> = TABLE.iter().map(|row| row.name).collect();
             Allowed(names.join(", "))
         })
     }
 
     /// The switch found, set to this.
     pub(crate) fn to(row: usize, value: &str) -> Result<Switch, Allowed> {
-        let kind = &TABLE[row].1;
-        let parsed = match kind {
-            Kind::OnOff(_) => match value {
-                "on" => Some(1),
-                "off" => Some(0),
-                _ => None,
-            },
-            Kind::Time(_) => crate::fault::time(value),
-            Kind::Number(most, _) => value.parse().ok().filter(|n| *n <= u64::from(*most)),
-            Kind::Choice(choices) => choices
-                .iter()
-                .position(|(name, _)| *name == value)
-                .map(|i| i as u64),
-        };
-        match parsed {
-            Some(value) => Ok(Switch { row, value }),
-            None => Err(Allowed(kind.allowed())),
+        let Row { set, allowed, .. } = &TABLE[row];
+        match set(&mut Profile::ec25(), value) {
+            true => Ok(Switch {
+                row,
+                value: value.to_owned(),
+            }),
+            false => Err(Allowed(allowed())),
         }
+    }
+
+    /// Those that have other values in `to` than in `from`, with these.
+    pub(crate) fn between(from: &Profile, to: &Profile) -> Vec<Switch> {
+        let values = TABLE.iter().map(|row| ((row.get)(from), (row.get)(to)));
+        values
+            .enumerate()
+            .filter(|(_, (before, after))| before != after)
+            .map(|(row, (_, value))| Switch { row, value })
+            .collect()
+    }
+
+    /// Its name, such as `client-state-3`.
+    pub fn name(&self) -> &'static str {
+        TABLE[self.row].name
+    }
+
+    /// What it is to be set to, such as `on`.
+    pub fn value(&self) -> &str {
+        &self.value
     }
 
     /// Sets it.
     pub fn set(&self, profile: &mut Profile) {
-        match &TABLE[self.row].1 {
-            Kind::OnOff(set) => set(profile, self.value == 1),
-            Kind::Time(set) => set(profile, self.value),
-            Kind::Number(_, set) => set(profile, self.value as u32),
-            Kind::Choice(choices) => choices[self.value as usize].1(profile),
-        }
+        (TABLE[self.row].set)(profile, &self.value);
     }
 
     /// Every switch with what it can be set to, one a line.
-    pub(crate) fn list() -> String {
+    pub fn list() -> String {
         TABLE
             .iter()
-            .map(|Row(name, kind)| format!("  {name:<22} {}\n", kind.allowed()))
+            .map(|row| format!("  {:<22} {}\n", row.name, (row.allowed)()))
             .collect()
+    }
+}
+
+/// `NAME:VALUE`, as in the text form of a fault.
+impl fmt::Display for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.name(), self.value)
     }
 }
 
@@ -347,28 +470,101 @@ impl Switch {
 mod tests {
     use super::*;
 
+    /// Values of all kinds, more than one of each.
+    const TRIED: &[&str] = &[
+        "on",
+        "off",
+        "1s",
+        "2s",
+        "0",
+        "1",
+        "2",
+        "3",
+        "7",
+        "8",
+        "20",
+        "40",
+        "text",
+        "9600,115200",
+        "9600",
+        "1s +CFUN: 1",
+        "1s RDY; 2s +CFUN: 1",
+        "ec2x",
+        "bg9x",
+        "ec200u",
+        "ec200x",
+        "bc",
+        "as-set",
+        "number",
+        "as-received",
+        "at-end",
+        "wait",
+        "pass",
+        "send-part",
+        "fail",
+        "error",
+        "never",
+        "ok",
+        "send-fail",
+        "ok-send-ok",
+        "blank-line",
+        "plain",
+        "when-empty",
+        "after-zero-read",
+        "at-once",
+        "after-drain",
+        "fin-acked",
+        "both-closed",
+        "abort",
+        "linger",
+        "cancel",
+        "refuse",
+    ];
+
     #[test]
-    fn each_switch_changes_the_profile() {
-        for (row, Row(name, kind)) in TABLE.iter().enumerate() {
-            let values: Vec<&str> = match kind {
-                Kind::OnOff(_) => vec!["on", "off"],
-                Kind::Time(_) => vec!["1us", "2us"],
-                Kind::Number(1, _) => vec!["0", "1"],
-                Kind::Number(..) => vec!["10", "11"],
-                Kind::Choice(choices) => choices.iter().map(|choice| choice.0).collect(),
-            };
-            let profiles: Vec<Profile> = values
-                .iter()
-                .map(|value| {
-                    let mut profile = Profile::ec25();
-                    Switch::to(row, value).expect("allowed").set(&mut profile);
-                    profile
-                })
-                .collect();
-            for (i, profile) in profiles.iter().enumerate() {
-                assert!(!profiles[..i].contains(profile), "{name}: {}", values[i]);
+    fn each_switch_changes_its_field_and_nothing_else() {
+        for (row, Row { name, get, .. }) in TABLE.iter().enumerate() {
+            let mut seen = Vec::new();
+            for value in TRIED {
+                let Ok(switch) = Switch::to(row, value) else {
+                    continue;
+                };
+                let mut profile = Profile::ec25();
+                switch.set(&mut profile);
+                assert_eq!(get(&profile), *value, "{name}");
+                assert!(!seen.contains(&profile), "{name}: {value}");
+                let changed = profile.quirks();
+                assert!(
+                    changed.iter().all(|one| *one == switch),
+                    "{name}: {changed:?}"
+                );
+                seen.push(profile);
             }
-            assert!(Switch::to(row, "nonsense").is_err(), "{name}");
+            assert!(seen.len() >= 2, "{name}");
+            assert!(Switch::to(row, "non\"sense").is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_are_those_of_the_fields() {
+        for (row, field) in TABLE.iter().zip(FIELDS) {
+            let field = field.strip_suffix("_us").unwrap_or(field);
+            assert_eq!(row.name, field.replace('_', "-"));
+        }
+    }
+
+    #[test]
+    fn numbers_keep_their_bounds() {
+        for (name, value, fits) in [
+            ("connect-ids", "12", true),
+            ("connect-ids", "13", false),
+            ("longest-payload", "0", false),
+            ("ping-ttl", "256", false),
+            ("auto-activate", "none", true),
+            ("auto-activate", "x", false),
+        ] {
+            let row = Switch::find(name).expect("a switch");
+            assert_eq!(Switch::to(row, value).is_ok(), fits, "{name} {value}");
         }
     }
 }

@@ -1,12 +1,13 @@
-//! Existing drivers, from their first command to their last: what each sends, with its own line ends,
-//! and what it insists on getting. They work on real modules, so they must work here.
+//! Existing drivers, from their first command to their last: what each sends, with its own line ends
+//! and time-outs, and what it insists on getting. They work on real modules, so they must work here.
+//! The rules that all of them keep are in `peers_rules.rs`.
 
 mod common;
 
 use std::net::SocketAddr;
 
 use common::Host;
-use quectel_sim::{Boot, Config, Echo, Profile, Record};
+use quectel_sim::{Boot, Cellular, Config, Echo, Profile, Record};
 
 const MS: u64 = 1_000;
 const S: u64 = 1_000_000;
@@ -15,11 +16,12 @@ fn server() -> SocketAddr {
     "192.0.2.7:7".parse().expect("an address")
 }
 
-/// A driver: its line end, and whether the module still echoes.
+/// A driver: its line end, and whether the module still echoes commands, and payload.
 struct Driver {
     host: Host,
     end: &'static str,
     echo: bool,
+    payload_echo: bool,
 }
 
 impl Driver {
@@ -27,6 +29,11 @@ impl Driver {
         let mut host = Host::new(Config {
             profile,
             boot,
+            cellular: Cellular {
+                operator: "46001".into(),
+                operator_name: "CHINA MOBILE".into(),
+                ..Cellular::default()
+            },
             ..Config::default()
         });
         host.sim.serve(server(), || Echo);
@@ -37,6 +44,7 @@ impl Driver {
             host,
             end,
             echo: true,
+            payload_echo: true,
         }
     }
 
@@ -53,6 +61,7 @@ impl Driver {
         let took = self.host.sim.now() - begin;
         assert!(took <= within, "{command} took {took} µs");
         self.echo &= command != "ATE0";
+        self.payload_echo &= command != "AT+QISDE=0";
     }
 
     /// The same with `OK` behind the rows.
@@ -97,14 +106,33 @@ impl Driver {
     #[track_caller]
     fn send(&mut self, command: &str, data: &[u8], within: u64) {
         self.ask(command, "\r\n> ", within);
-        self.host.talk(data, "\r\nSEND OK\r\n");
+        self.payload(data, 10 * S);
+    }
+
+    /// Payload, and `SEND OK` in time.
+    #[track_caller]
+    fn payload(&mut self, data: &[u8], within: u64) {
+        let begin = self.host.sim.now();
+        let echo = if self.payload_echo { data } else { b"" };
+        let answer = [echo, b"\r\nSEND OK\r\n"].concat();
+        self.host.talk(data, answer);
+        assert!(self.host.sim.now() - begin <= within);
     }
 }
 
 #[test]
 fn tinygsm_bg96() {
-    let mut driver = Driver::new(Profile::bg96(), Boot::Booted, "\r\n");
+    let mut driver = Driver::new(Profile::bg96(), Boot::Cold, "\r\n");
+    // It asks until the module has started.
+    while driver.host.sim.readable() == 0 {
+        assert!(driver.host.sim.now() < 10 * S);
+        driver.host.send("AT\r\n");
+        driver.host.sim.run_until(driver.host.sim.now() + 300 * MS);
+    }
+    driver.host.silence_of_boot();
     driver.all_ok(&["AT", "ATE0", "AT+CMEE=0", "AT+CTZR=0", "AT+CTZU=1"], S);
+    driver.ok("AT+CGMI", "Quectel", S);
+    driver.ok("AT+CGMM", "BG96", S);
     driver.ok("AT+CPIN?", "+CPIN: READY", 10 * S);
     driver.ok("AT+CEREG?", "+CEREG: 0,1", S);
     driver.ok("AT+QIDEACT=1", "", 40 * S);
@@ -114,7 +142,6 @@ fn tinygsm_bg96() {
     driver.ok("AT+CGATT?", "+CGATT: 1", S);
     let rows = driver.rows("AT+CGPADDR=1", S);
     assert!(rows.contains("+CGPADDR: 1,") && rows.contains("10.7.157.1"));
-    driver.ok("AT+QISDE=0", "", S);
     for _ in 0..2 {
         driver.ok("AT+QICLOSE=0", "", 15 * S);
         let open = "AT+QIOPEN=1,0,\"TCP\",\"server.example\",7,0,0";
@@ -130,6 +157,7 @@ fn tinygsm_bg96() {
         let row: Vec<&str> = rows.trim().split(',').collect();
         assert_eq!((row[1], row[5]), ("\"TCP\"", "2"), "{rows}");
         driver.ok("AT+QICLOSE=0", "", 15 * S);
+        driver.host.silence(500 * MS);
         driver.ask("AT+QIRD=0,0", "\r\nERROR\r\n", S);
         driver.ok("AT+QISTATE=1,0", "", S);
     }
@@ -151,15 +179,41 @@ fn freertos_cellular_bg96() {
             "AT+QCFG=\"nwscanseq\",02,1",
             "AT+CFUN=1",
             "AT+COPS=3,2",
+            "AT+CREG=2",
+            "AT+CGREG=2",
+            "AT+CEREG=2",
             "AT+CTZR=1",
-            "AT+QISDE=0",
         ],
         5 * S,
     );
     driver.ok("AT+QSIMSTAT?", "+QSIMSTAT: 0,1", 5 * S);
     driver.ok("AT+CPIN?", "+CPIN: READY", 5 * S);
-    driver.ok("AT+QICSGP=1,1,\"apn\",\"user\",\"pwd\",1", "", 5 * S);
+    driver.ok("AT+QCCID", "+QCCID: 89860025128306012474", 5 * S);
+    driver.ok("AT+CIMI", "001010123456789", 5 * S);
+    let file = "+CRSM: 144,0,\"64F0104000\"";
+    driver.ok("AT+CRSM=176,28514,0,0,0", file, 5 * S);
+    let apn = "AT+QICSGP=1,1,\"apn\",\"user\",\"pwd\",1";
+    driver.all_ok(&[apn, "AT+CFUN=4"], 15 * S);
+    for name in ["+CREG", "+CGREG", "+CEREG"] {
+        driver.urc(&format!("{name}: 0"));
+    }
+    driver.ok("AT+CFUN=1", "", 15 * S);
+    for name in ["+CREG", "+CGREG", "+CEREG"] {
+        driver.urc(&format!("{name}: 2"));
+    }
+    driver.ok("AT+CREG?", "+CREG: 2,2", 5 * S);
+    for name in ["+CREG", "+CGREG", "+CEREG"] {
+        driver.urc(&format!("{name}: 1,\"5650\",\"29A7DF4\",8"));
+    }
+    driver.urc("+CTZV: \"+00\"");
+    for name in ["+CREG", "+CGREG", "+CEREG"] {
+        let row = format!("{name}: 2,1,\"5650\",\"29A7DF4\",8");
+        driver.ok(&format!("AT{name}?"), &row, 5 * S);
+    }
+    driver.ok("AT+COPS=3,2", "", 5 * S);
+    driver.ok("AT+COPS?", "+COPS: 0,2,\"46001\",8", 5 * S);
     driver.ok("AT+QIACT=1", "", 150 * S);
+    driver.ok("AT+CGPADDR=1", "+CGPADDR: 1,\"10.7.157.1\"", 5 * S);
     driver.ok("AT+QIACT?", "+QIACT: 1,1,1,\"10.7.157.1\"", 5 * S);
     driver.ok("AT+QIDNSCFG=1,\"8.8.8.8\"", "", 5 * S);
     driver.ok("AT+QIDNSGIP=1,\"server.example\"", "", 5 * S);
@@ -172,7 +226,7 @@ fn freertos_cellular_bg96() {
         // Nothing may follow the prompt before the payload is sent.
         driver.ask(&format!("AT+QISEND={id},5"), "\r\n> ", 5 * S);
         driver.host.silence(500 * MS);
-        driver.host.talk("hello", "\r\nSEND OK\r\n");
+        driver.payload(b"hello", 50 * S);
         if mode == 0 {
             driver.urc("+QIURC: \"recv\",0");
             driver.ok("AT+QIRD=0,1500", "+QIRD: 5\r\nhello", 5 * S);
@@ -190,16 +244,56 @@ fn rt_thread_ec20() {
     let mut driver = Driver::new(Profile::ec25(), Boot::Booted, "\r\n");
     driver.all_ok(&["AT", "ATV1", "ATE0", "AT+CMEE=2"], 300 * MS);
     driver.ok("AT+IPR?", "+IPR: 115200", 300 * MS);
+    let identity = "Quectel\r\nEC25\r\nRevision: EC25EFAR06A06M4G";
+    driver.ok("ATI", identity, 300 * MS);
+    driver.ok("AT+GSN", "866349040000000", 300 * MS);
     // The second line counts: the answer has to begin with an empty one.
     driver.ok("AT+CPIN?", "+CPIN: READY", 300 * MS);
-    driver.ok("AT+GSN", "866349040000000", 300 * MS);
-    driver.ok("AT+CGREG?", "+CGREG: 0,1", 300 * MS);
+    driver.ok("AT+CIMI", "001010123456789", 300 * MS);
+    driver.ok("AT+QCCID", "+QCCID: 89860025128306012474", 300 * MS);
+    driver.ok("AT+CSQ", "+CSQ: 22,99", 300 * MS);
+    for name in ["+CREG", "+CGREG", "+CEREG"] {
+        driver.ok(&format!("AT{name}?"), &format!("{name}: 0,1"), 300 * MS);
+    }
+    driver.ok("AT+COPS?", "+COPS: 0,0,\"CHINA MOBILE\",7", 300 * MS);
     driver.ok("AT+CTZU=3", "", 300 * MS);
+    driver.ok("AT+CCLK?", "+CCLK: \"26/01/01,00:00:00+00\"", 300 * MS);
     driver.ok("AT+QIDEACT=1", "", 40 * S);
     driver.ok("AT+QIACT=1", "", 150 * S);
+    let context = "+QIACT: 1,1,1,\"10.7.157.1\"";
+    driver.ok("AT+QIACT?", context, 300 * MS);
+    driver.ok("AT+GSN", "866349040000000", 300 * MS);
+    driver.ok("AT+QIACT?", context, 300 * MS);
     let rows = "+QIDNSCFG: 1,\"192.0.2.53\",\"192.0.2.54\"";
     driver.ok("AT+QIDNSCFG=1", rows, 300 * MS);
-    driver.ok("AT+QISDE=0", "", 300 * MS);
+    rt_thread_sockets(&mut driver);
+    driver.ok("AT+QPING=1,\"server.example\",4,1", "", 5 * S);
+    driver.urc("+QPING: 0,\"192.0.2.7\",32,40,255");
+    driver.urc("+QPING: 0,1,1,0,40,40,40");
+    // What it asks every half a minute.
+    driver.host.silence(30 * S);
+    driver.ok("AT+CGREG?", "+CGREG: 0,1", 300 * MS);
+}
+
+#[test]
+fn rt_thread_ec200x() {
+    let mut driver = Driver::new(Profile::ec200u(), Boot::Booted, "\r\n");
+    driver.all_ok(&["AT", "ATE0"], 300 * MS);
+    driver.ok("AT+IPR?", "+IPR: 115200", 300 * MS);
+    let identity = "Quectel\r\nEC200U\r\nRevision: EC200UCNAAR03A15M08";
+    driver.ok("ATI", identity, 300 * MS);
+    driver.ok("AT+CPIN?", "+CPIN: READY", 300 * MS);
+    driver.ok("AT+CSQ", "+CSQ: 22,99", 300 * MS);
+    driver.ok("AT+CGREG?", "+CGREG: 0,1", 300 * MS);
+    driver.all_ok(&["AT+QSCLK=1", "AT+QISDE=0"], 300 * MS);
+    driver.ok("AT+QIDEACT=1", "", 40 * S);
+    driver.ok("AT+QIACT=1", "", 150 * S);
+    driver.ok("AT+QISTATE?", "", 300 * MS);
+    rt_thread_sockets(&mut driver);
+}
+
+/// A look-up, and both kinds of sockets, pushed.
+fn rt_thread_sockets(driver: &mut Driver) {
     driver.ok("AT+QIDNSGIP=1,\"server.example\"", "", 10 * S);
     driver.urc("+QIURC: \"dnsgip\",0,1,600");
     driver.urc("+QIURC: \"dnsgip\",\"192.0.2.7\"");
@@ -217,9 +311,6 @@ fn rt_thread_ec20() {
         driver.urc(&format!("+QIURC: \"recv\",{socket},5\r\nhello"));
         driver.ok(&format!("AT+QICLOSE={socket},1"), "", 2 * S);
     }
-    driver.ok("AT+QPING=1,\"server.example\",4,1", "", 5 * S);
-    driver.urc("+QPING: 0,\"192.0.2.7\",32,40,255");
-    driver.urc("+QPING: 0,1,1,0,40,40,40");
 }
 
 #[test]
@@ -230,7 +321,10 @@ fn zephyr_bg9x() {
     driver.all_ok(&["ATE0", "ATH", "AT+CMEE=1"], 10 * S);
     driver.ok("AT+CGMI", "Quectel", 10 * S);
     driver.ok("AT+CGMM", "BG96", 10 * S);
+    driver.ok("AT+CGMR", "BG96MAR02A07M1G", 10 * S);
     driver.ok("AT+CGSN", "866349040000000", 10 * S);
+    driver.ok("AT+CIMI", "001010123456789", 10 * S);
+    driver.ok("AT+QCCID", "+QCCID: 89860025128306012474", 10 * S);
     // A blank before a value.
     driver.ok("AT+QICSGP=1,1,\"apn\",\"user\", \"pwd\",1", "", 10 * S);
     driver.ok("AT+CSQ", "+CSQ: 22,99", 10 * S);
@@ -245,6 +339,9 @@ fn zephyr_bg9x() {
         driver.urc("+QIURC: \"recv\",2");
         driver.ok("AT+QIRD=2,1500", "+QIRD: 5\r\nhello", 10 * S);
     }
+    // It closes as soon as the peer has, whatever there is to read.
+    driver.host.sim.with_peer(server(), |io| io.close());
+    driver.urc("+QIURC: \"closed\",2");
     driver.ok("AT+QICLOSE=2", "", 10 * S);
 }
 
@@ -254,9 +351,16 @@ fn mbed_bg96() {
     driver.ask("AT", "\r\nOK\r\n", 30 * MS);
     driver.all_ok(&["AT+IFC=2,2", "ATE0", "AT+CMEE=1", "AT+CFUN=1"], S);
     driver.ok("AT+CPIN?", "+CPIN: READY", S);
+    driver.all_ok(&["AT+CREG=2", "AT+CGREG=2", "AT+CEREG=2", "AT+COPS=0"], S);
+    driver.ok("AT+CGATT?", "+CGATT: 1", S);
+    driver.ok("AT+CGEREP=1", "", S);
     driver.ok("AT+QICSGP=1,1,\"apn\",\"user\",\"pwd\",1", "", S);
     driver.ok("AT+QIACT=1", "", 150 * S);
-    driver.ok("AT+QISDE=0", "", S);
+    driver.ok("AT+CGPADDR=1", "+CGPADDR: 1,\"10.7.157.1\"", S);
+    // Whether these are OK does not matter.
+    for id in 0..12 {
+        driver.ask(&format!("AT+QSSLCLOSE={id}"), "\r\nERROR\r\n", S);
+    }
     driver.ok("AT+QIOPEN=1,0,\"TCP\",\"192.0.2.7\",7,50000,0", "", S);
     driver.urc("+QIOPEN: 0,0");
     driver.ok("AT+QISEND=0,0", "+QISEND: 0,0,0", S);
@@ -287,7 +391,7 @@ fn esp_modem_bg96() {
     let mut driver = Driver::new(Profile::bg96(), Boot::Booted, "\r");
     let record = Record::new();
     driver.host.sim.serve(server(), record.of(|| Echo));
-    driver.all_ok(&["ATE0", "AT+QISDE=0"], S);
+    driver.all_ok(&["ATE0"], S);
     driver.ok("AT+QISTATE?", "", S);
     driver.ok("AT+QIACT=1", "", 150 * S);
     driver.ok("AT+QIACT?", "+QIACT: 1,1,1,\"10.7.157.1\"", S);

@@ -311,3 +311,47 @@ fn pings_reach_real_hosts_only() {
     host.talk("AT+QPING=1,\"192.0.2.1\",1,1\r", "\r\nOK\r\n");
     host.expect("\r\n+QPING: 569\r\n\r\n+QPING: 0,1,0,1,0,0,0\r\n");
 }
+
+/// Answers two questions: one name is known, any other is not.
+fn answer_two_questions(server: &UdpSocket) {
+    let mut buffer = [0; 512];
+    for _ in 0..2 {
+        let (n, from) = server.recv_from(&mut buffer).unwrap();
+        let known = &buffer[12..n] == b"\x04name\x04test\0\x00\x01\x00\x01";
+        let mut answer = buffer[..n].to_vec();
+        // An answer, with recursion, and how many rows it has.
+        answer[2..4].copy_from_slice(&[0x81, 0x80]);
+        answer[7] = u8::from(known);
+        if known {
+            answer.extend(b"\xC0\x0C\x00\x01\x00\x01\x00\x00\x02\x58\x00\x04\xCB\x00\x71\x09");
+        }
+        server.send_to(&answer, from).unwrap();
+    }
+}
+
+#[test]
+fn names_are_looked_up_by_the_name_server_that_was_given() {
+    let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut host = Host::ready(Config {
+        name_server: Some(server.local_addr().unwrap()),
+        ..config()
+    });
+    let answering = std::thread::spawn(move || answer_two_questions(&server));
+    host.sim
+        .set_name("table.test", &["192.0.2.9".parse().unwrap()], 300);
+    for (name, urcs) in [
+        (
+            "table.test",
+            "\r\n+QIURC: \"dnsgip\",0,1,300\r\n\r\n+QIURC: \"dnsgip\",\"192.0.2.9\"\r\n",
+        ),
+        (
+            "name.test",
+            "\r\n+QIURC: \"dnsgip\",0,1,600\r\n\r\n+QIURC: \"dnsgip\",\"203.0.113.9\"\r\n",
+        ),
+        ("nobody.test", "\r\n+QIURC: \"dnsgip\",565\r\n"),
+    ] {
+        host.talk(format!("AT+QIDNSGIP=1,\"{name}\"\r"), "\r\nOK\r\n");
+        expect(&mut host, urcs);
+    }
+    answering.join().unwrap();
+}

@@ -1,11 +1,17 @@
 //! What real modules were recorded saying, byte for byte.
 //!
 //! Every expected literal here is from a published log of a real module or from a manual, never from
-//! the simulator. Each test says which module the log is of.
+//! the simulator. Each test says which module the log is of; those about connections are in
+//! `transcripts_sockets.rs`. What a log leaves out is made up: payload, masked addresses and names.
+//!
+//! Not reproduced, because the simulated module has no such commands: TLS sockets of an EG800K and a
+//! BC660K, files of an EG800K, MQTT URCs before a prompt on a BG96, multiplexer frames, short messages
+//! of an EC21, the scan for access points of an EG800K (only its URC is), `AT+QCDS` of a BG96; the
+//! dialects of BC95, BC28 and M95; a BG950A that a setting of its radio killed.
 
 mod common;
 
-use common::Host;
+use common::{Host, family};
 use quectel_sim::{
     Boot, Cellular, Config, Echo, EscapeAnswer, Peer, PeerIo, Profile, QirdTail, SimCard, Source,
     Then,
@@ -43,6 +49,7 @@ fn bring_up_of_a_bg96() {
     host.talk("AT\r", "\r\nOK\r\n");
     host.talk("AT+CMEE=1\r", "\r\nOK\r\n");
     host.talk("AT+QISDE=0\r", "\r\nOK\r\n");
+    host.talk("AT+QSSLSTATE\r", "\r\nOK\r\n");
     host.talk("AT+CPIN?\r", "\r\n+CPIN: READY\r\n\r\nOK\r\n");
     host.talk("AT+CFUN?\r", "\r\n+CFUN: 1\r\n\r\nOK\r\n");
     host.talk(
@@ -111,14 +118,25 @@ fn state_3_of_a_bg96() {
     let mut config = bg96();
     config.profile.client_state_3 = true;
     let mut host = Host::ready(config);
-    host.sim.serve("203.0.113.10:1883".parse().unwrap(), || {
-        Source::new(*b"\x20\x02\x00\x00", Then::Keep)
-    });
+    /// Accepts an MQTT connection when its request is complete.
+    struct Broker(usize);
+    impl Peer for Broker {
+        fn received(&mut self, io: &mut PeerIo, data: &[u8]) {
+            self.0 += data.len();
+            if self.0 == 83 {
+                io.send(b"\x20\x02\x00\x00");
+            }
+        }
+    }
+    host.sim
+        .serve("203.0.113.10:1883".parse().unwrap(), || Broker(0));
     host.talk(
         "AT+QIOPEN=1,0,\"TCP\",\"203.0.113.10\",1883,22742,0\r",
         "\r\nOK\r\n",
     );
     host.expect("\r\n+QIOPEN: 0,0\r\n");
+    host.talk("AT+QISEND=0,83\r", "\r\n> ");
+    host.talk([0x10; 83], "\r\nSEND OK\r\n");
     host.talk("AT+QIRD=0,0\r", "\r\n+QIRD: 0,0,0\r\n\r\nOK\r\n");
     host.talk(
         "AT+QISTATE=1,0\r",
@@ -169,6 +187,7 @@ fn signal_and_registration_of_a_bg96() {
         ..bg96()
     });
     host.talk("AT+CGREG=2\r", "\r\nOK\r\n");
+    host.talk("AT+CGEREP=1\r", "\r\nOK\r\n");
     host.talk("AT+CSQ\r", "\r\n+CSQ: 15,3\r\n\r\nOK\r\n");
     host.talk(
         "AT+CGREG?\r",
@@ -176,13 +195,17 @@ fn signal_and_registration_of_a_bg96() {
     );
 }
 
-/// BG96: identity, a card number with a filler, and no IMEI.
+/// BG96: identity, a card number with a filler, and no IMEI, without which there is no radio.
 #[test]
 fn identity_of_a_bg96() {
     let mut config = bg96();
+    config.boot = Boot::Cold;
+    config.profile.boot_urcs = vec![(300_000, "APP RDY".into())];
     config.profile.imei.clear();
     config.cellular.iccid = "8949227000000000000F".into();
-    let mut host = without_echo(config);
+    let mut host = Host::new(config);
+    host.expect("\r\nRDY\r\n\r\nAPP RDY\r\n");
+    host.talk("ATE0\r", "ATE0\r\r\nOK\r\n");
     host.talk(
         "ATI\r",
         "\r\nQuectel\r\nBG96\r\nRevision: BG96MAR02A07M1G\r\n\r\nOK\r\n",
@@ -196,14 +219,40 @@ fn identity_of_a_bg96() {
         "\r\n+QCCID: 8949227000000000000F\r\n\r\nOK\r\n",
     );
     host.talk("AT+CGSN\r", "\r\n+CME ERROR: 23\r\n");
+    host.talk("AT+CFUN=1\r", "\r\n+CME ERROR: 0\r\n");
 }
 
-/// EC200U: several rows after one leading CRLF.
+/// BG96 in Korea: the card is set up twice.
 #[test]
-fn identity_of_an_ec200u() {
-    let mut config = Config::default();
-    config.profile.model = "EC200U".into();
-    config.profile.revision = "EC200UCNAAR03A15M08".into();
+fn start_of_a_bg96_whose_card_is_set_up_twice() {
+    let mut config = bg96();
+    config.boot = Boot::Cold;
+    let again = [
+        (1_700_000, "+CPIN: READY"),
+        (1_800_000, "+QUSIM: 1"),
+        (2_700_000, "+QIND: SMS DONE"),
+    ];
+    let again = again.map(|(after, urc)| (after, urc.to_owned()));
+    config.profile.boot_urcs.extend(again);
+    let mut host = Host::new(config);
+    host.expect("\r\nRDY\r\n");
+    host.expect("\r\n+CFUN: 1\r\n");
+    host.expect("\r\nAPP RDY\r\n");
+    host.expect("\r\n+CPIN: READY\r\n");
+    host.expect("\r\n+QUSIM: 1\r\n");
+    host.expect("\r\n+QIND: SMS DONE\r\n");
+    host.expect("\r\n+CPIN: READY\r\n");
+    host.expect("\r\n+QUSIM: 1\r\n");
+    host.expect("\r\n+QIND: SMS DONE\r\n");
+}
+
+/// EC200U, without echo: several rows after one leading CRLF, a context that was active already, and no
+/// position.
+#[test]
+fn first_commands_of_an_ec200u() {
+    let mut config = family("EC200U");
+    config.cellular.address = "10.46.0.1".parse().unwrap();
+    config.cellular.address_v6 = "2001:db8:1023:1b1b:18be:a0ea:aea9:ab47".parse().unwrap();
     let mut host = without_echo(config);
     host.talk(
         "ATI\r",
@@ -211,15 +260,11 @@ fn identity_of_an_ec200u() {
     );
     host.talk("AT+CPIN?\r", "\r\n+CPIN: READY\r\n\r\nOK\r\n");
     host.talk("AT+CEREG?\r", "\r\n+CEREG: 0,1\r\n\r\nOK\r\n");
-}
-
-/// EC200U: an address resolves to itself.
-#[test]
-fn look_up_of_an_address() {
-    let mut host = Host::ready(Config::default());
-    host.talk("AT+QIDNSGIP=1,\"203.0.113.11\"\r", "\r\nOK\r\n");
-    host.expect("\r\n+QIURC: \"dnsgip\",0,1,0\r\n");
-    host.expect("\r\n+QIURC: \"dnsgip\",\"203.0.113.11\"\r\n");
+    host.talk(
+        "AT+QIACT?\r",
+        "\r\n+QIACT: 1,1,3,\"10.46.0.1\",\"2001:DB8:1023:1B1B:18BE:A0EA:AEA9:AB47\"\r\n\r\nOK\r\n",
+    );
+    host.talk("AT+QGPSLOC=2\r", "\r\n+CME ERROR: 516\r\n");
 }
 
 /// EC2x: a name.
@@ -273,52 +318,82 @@ fn payload_without_length() {
     );
 }
 
-/// BG9x: payload echo and `SEND OK` with nothing between them; the IMEI after an echo.
+/// EG800K: the 3GPP layer holds the only context there can be; later it takes the context away, and the
+/// TCP/IP commands do not notice.
 #[test]
-fn payload_echo() {
-    let mut host = Host::new(Config::default());
-    host.sim.serve("192.0.2.7:7".parse().unwrap(), || Echo);
-    host.talk("AT+QIACT=1\r", "AT+QIACT=1\r\r\nOK\r\n");
-    host.talk(
-        "AT+QIOPEN=1,0,\"TCP\",\"192.0.2.7\",7\r",
-        "AT+QIOPEN=1,0,\"TCP\",\"192.0.2.7\",7\r\r\nOK\r\n",
-    );
-    host.expect("\r\n+QIOPEN: 0,0\r\n");
-    host.talk("AT+QISEND=0,13\r", "AT+QISEND=0,13\r\r\n> ");
-    host.talk("Hello Finamon", "Hello Finamon\r\nSEND OK\r\n");
-    host.expect("\r\n+QIURC: \"recv\",0\r\n");
-    host.talk("AT+GSN\r", "AT+GSN\r\r\n866349040000000\r\n\r\nOK\r\n");
-}
-
-/// EG800K: why an activation failed.
-#[test]
-fn last_error_of_an_eg800k() {
-    let mut config = Config::default();
-    config.profile.auto_activate = Some(1);
-    config.profile.activate_again_fails = true;
+fn two_layers_of_an_eg800k_that_disagree() {
+    let mut config = family("EG800K");
+    config.profile.urc_port = "uart1".into();
+    config.profile.auto_activate = None;
+    config.profile.held_bearer = Some(9);
+    config.cellular.address = "10.187.7.8".parse().unwrap();
     let mut host = without_echo(config);
     host.talk("AT+QIACT=1\r", "\r\nERROR\r\n");
     host.talk(
         "AT+QIGETERROR\r",
         "\r\n+QIGETERROR: 572,operation not allowed\r\n\r\nOK\r\n",
     );
+    host.talk("AT+CGACT=1,1\r", "\r\n+CME ERROR: 100\r\n");
+    host.talk(
+        "AT+CGACT?\r",
+        "\r\n+CGACT: 1,0\r\n+CGACT: 9,1\r\n\r\nOK\r\n",
+    );
+    host.talk("AT+CGACT=0,9\r", "\r\nOK\r\n");
+    host.talk("AT+QIACT=1\r", "\r\nOK\r\n");
+    host.talk(
+        "AT+QIACT?\r",
+        "\r\n+QIACT: 1,1,1,\"10.187.7.8\"\r\n\r\nOK\r\n",
+    );
+    host.talk("AT+CGACT=0,1\r", "\r\nOK\r\n");
+    host.talk(
+        "AT+QIACT?\r",
+        "\r\n+QIACT: 1,1,1,\"10.187.7.8\"\r\n\r\nOK\r\n",
+    );
+    host.talk("AT+QPING=1,\"8.8.8.8\",4,4\r", "\r\nOK\r\n");
+    host.expect("\r\n+QPING: 559\r\n");
+    host.expect("\r\n+QPING: 550\r\n");
 }
 
 /// EG800K: URCs go to the USB port until told otherwise.
 #[test]
 fn urc_port_of_an_eg800k() {
-    let mut config = Config::default();
-    config.profile.urc_port = "usbat".into();
-    let mut host = Host::ready(config);
-    host.sim.serve("192.0.2.7:7".parse().unwrap(), || Echo);
+    let mut host = without_echo(family("EG800K"));
+    let urc = "+QWIFISCAN: (-,-,-35,\"C2:28:35:00:00:01\",1)";
     host.talk(
         "AT+QURCCFG=\"urcport\"\r",
         "\r\n+QURCCFG: \"urcport\",\"usbat\"\r\n\r\nOK\r\n",
     );
-    host.talk("AT+QIOPEN=1,0,\"TCP\",\"192.0.2.7\",7,0,0\r", "\r\nOK\r\n");
+    host.sim.send_urc(urc);
     host.silence(1_000_000);
     host.talk("AT+QURCCFG=\"urcport\",\"uart1\"\r", "\r\nOK\r\n");
-    host.open(1);
+    host.sim.send_urc(urc);
+    host.expect("\r\n+QWIFISCAN: (-,-,-35,\"C2:28:35:00:00:01\",1)\r\n");
+}
+
+/// EC25 class on its USB port: no context, then one that the echo requests activate and release.
+#[test]
+fn echo_requests_that_activate_a_context() {
+    let mut config = Config::default();
+    config.profile.ping_activates = true;
+    let mut host = without_echo(config);
+    let address = "203.0.113.17".parse().unwrap();
+    host.sim.set_name("google.com", &[address], 60);
+    host.sim.set_registration(2);
+    host.talk("AT+QPING=1,\"openairinterface.org\"\r", "\r\nOK\r\n");
+    host.expect("\r\n+QPING: 561\r\n");
+    host.sim.set_registration(1);
+    host.talk("at+qping=1,\"google.com\"\r", "\r\nOK\r\n");
+    for (one_way_us, urc) in [
+        (36_500, "+QPING: 0,\"203.0.113.17\",32,73,255"),
+        (28_000, "+QPING: 0,\"203.0.113.17\",32,56,255"),
+        (32_500, "+QPING: 0,\"203.0.113.17\",32,65,255"),
+        (36_000, "+QPING: 0,\"203.0.113.17\",32,72,255"),
+    ] {
+        host.sim.link_mut().delay_us = one_way_us;
+        host.expect(format!("\r\n{urc}\r\n"));
+    }
+    host.expect("\r\n+QPING: 0,4,4,0,56,73,66\r\n");
+    host.expect("\r\n+QIURC: \"pdpdeact\",1\r\n");
 }
 
 /// EC200 class on uart1: active since the start, local port printed as asked for, id taken.
@@ -331,20 +406,23 @@ fn context_active_since_the_start() {
     config.cellular.address = "10.89.179.111".parse().unwrap();
     let mut host = without_echo(config);
     host.sim
-        .serve("203.0.113.14:59969".parse().unwrap(), || Echo);
+        .serve("203.0.113.14:59969".parse().unwrap(), || quectel_sim::Sink);
     host.talk("AT+QIACT=1\r", "\r\nERROR\r\n");
     host.talk(
         "AT+QIACT?\r",
         "\r\n+QIACT: 1,1,1,\"10.89.179.111\"\r\n\r\nOK\r\n",
     );
-    host.talk(
-        "AT+QIOPEN=1,0,\"TCP\",\"203.0.113.14\",59969,0,0\r",
-        "\r\nOK\r\n",
-    );
+    let open = "AT+QIOPEN=1,0,\"TCP\",\"203.0.113.14\",59969,0,1\r";
+    host.talk(open, "\r\nOK\r\n");
     host.expect("\r\n+QIOPEN: 0,0\r\n");
+    host.talk(open, "\r\nOK\r\n\r\n+QIOPEN: 0,563\r\n");
+    // The log does not show the payload's echo.
+    host.talk("AT+QISDE=0\r", "\r\nOK\r\n");
+    host.talk("AT+QISEND=0\r", "\r\n> ");
+    host.talk("hello\x1a", "\r\nSEND OK\r\n");
     host.talk(
         "AT+QISTATE=1,0\r",
-        "\r\n+QISTATE: 0,\"TCP\",\"203.0.113.14\",59969,0,2,1,0,0,\"uart1\"\r\n\r\nOK\r\n",
+        "\r\n+QISTATE: 0,\"TCP\",\"203.0.113.14\",59969,0,2,1,0,1,\"uart1\"\r\n\r\nOK\r\n",
     );
     host.talk("AT+QICLOSE=0\r", "\r\nOK\r\n");
 }
@@ -374,15 +452,23 @@ fn unknown_command_of_an_ec25() {
     host.talk("AT+CMEE=1\r", "AT+CMEE=1\r\r\nOK\r\n");
 }
 
-/// BG95: no signal yet, and a packet-domain state that says nothing on LTE.
+/// BG95: still booting when the host gives up; no signal yet, and a packet-domain state that says nothing
+/// on LTE.
 #[test]
-fn registration_of_a_bg95() {
-    let mut config = Config::default();
-    config.profile.cgreg_unknown_on_lte = true;
-    config.cellular.technology = 8;
+fn late_start_of_a_bg95() {
+    let mut config = family("BG95");
+    config.boot = Boot::Cold;
+    config.profile.boot_us = 25_300_000;
+    config.profile.boot_urcs.clear();
     config.cellular.rssi = 99;
-    let mut host = without_echo(config);
+    let mut host = Host::new(config);
+    host.sim.run_until(11_900_000);
+    host.send("ATE0\r");
+    host.silence(10_000_000);
+    host.expect("\r\nRDY\r\n");
+    host.talk("ATE0\r", "ATE0\r\r\nOK\r\n");
     host.talk("AT+CGREG=1\r", "\r\nOK\r\n");
+    host.expect("\r\n+CGREG: 4\r\n");
     host.talk("AT+CSQ\r", "\r\n+CSQ: 99,99\r\n\r\nOK\r\n");
     host.talk("AT+CEREG?\r", "\r\n+CEREG: 0,1\r\n\r\nOK\r\n");
     host.talk("AT+CGREG?\r", "\r\n+CGREG: 1,4\r\n\r\nOK\r\n");
@@ -407,10 +493,26 @@ fn options_of_an_eg25() {
     );
 }
 
+/// BG95-M3: the list of options.
+#[test]
+fn options_of_a_bg95() {
+    let mut host = without_echo(family("BG95"));
+    host.talk(
+        "AT+QICFG=?\r",
+        concat!(
+            "\r\n+QICFG: \"transpktsize\",(1-1460)\r\n+QICFG: \"transwaittm\",(0-20)\r\n",
+            "+QICFG: \"dataformat\",(0,1),(0,1)\r\n+QICFG: \"viewmode\",(0,1)\r\n",
+            "+QICFG: \"recvind\",(0,1)\r\n+QICFG: \"sack\",(0,1)\r\n",
+            "+QICFG: \"tcp/keepalive\",(0-1),(1-120),(25-100),(3-10)\r\n",
+            "+QICFG: \"tcp/retranscfg\",(3-20),(5-1000)\r\n\r\nOK\r\n",
+        ),
+    );
+}
+
 /// BG95 manual: the counters of a connection.
 #[test]
 fn counters() {
-    let mut host = Host::connected(Config::default(), |sim| {
+    let mut host = Host::connected(family("BG95"), |sim| {
         sim.serve("192.0.2.7:7".parse().unwrap(), || quectel_sim::Sink);
     });
     host.qisend(0, b"12345");
@@ -418,12 +520,24 @@ fn counters() {
     host.talk("test", "\r\nSEND OK\r\n");
     host.sim.run_until(host.sim.now() + 1_000_000);
     host.talk("AT+QISEND=0,0\r", "\r\n+QISEND: 9,9,0\r\n\r\nOK\r\n");
+    host.talk("AT+QISENDEX=0,\"3132333435\"\r", "\r\nSEND OK\r\n");
+    host.sim.run_until(host.sim.now() + 1_000_000);
+    host.talk("AT+QISEND=0,0\r", "\r\n+QISEND: 14,14,0\r\n\r\nOK\r\n");
+    host.sim
+        .with_peer("192.0.2.7:7".parse().unwrap(), |io| io.send(b"test1"));
+    host.expect("\r\n+QIURC: \"recv\",0\r\n");
+    host.talk("AT+QIRD=0,1500\r", "\r\n+QIRD: 5\r\ntest1\r\n\r\nOK\r\n");
+    host.talk("AT+QIRD=0,1500\r", "\r\n+QIRD: 0\r\n\r\nOK\r\n");
+    host.talk("AT+QIRD=0,0\r", "\r\n+QIRD: 5,5,0\r\n\r\nOK\r\n");
 }
 
 /// EC25 class: radio off and on.
 #[test]
 fn functionality_cycle() {
     let mut host = without_echo(Config::default());
+    // What another program left on the line.
+    host.send("AT+CGM");
+    host.talk("at\r", "\r\nERROR\r\n");
     host.talk("at+cfun=0\r", "\r\nOK\r\n");
     host.expect("\r\n+CPIN: NOT READY\r\n");
     host.talk("AT+CMEE=1\r", "\r\nOK\r\n");
@@ -458,7 +572,51 @@ fn formats_of_an_imitation() {
     );
 }
 
-/// BC25 firmware: ESC is answered as if something had been sent.
+/// BC25 and BC260Y firmware, which a BC660K follows; its context is number 1. Servers, and the URC of a
+/// datagram for which there is no room, are left out.
+#[test]
+fn formats_of_a_bc25() {
+    let mut config = family("BC660K");
+    config.profile.first_context = 1;
+    config.profile.contexts = 1;
+    config.profile.auto_activate = Some(1);
+    config.profile.requested_local_port = true;
+    let mut host = without_echo(config);
+    let server = "1.2.3.4:80".parse().unwrap();
+    host.sim.serve(server, || quectel_sim::Sink);
+    host.talk("AT+QIOPEN=1,0,\"TCP\",\"1.2.3.4\",80\r", "\r\nOK\r\n");
+    host.expect("\r\n+QIOPEN: 0,0\r\n");
+    host.talk(
+        "AT+QISTATE?\r",
+        "\r\n+QISTATE: 0,\"TCP\",\"1.2.3.4\",80,0,2,1,1\r\n\r\nOK\r\n",
+    );
+    host.talk("AT+QISEND=0,5,\"hello\"\r", "\r\nOK\r\n\r\nSEND OK\r\n");
+    host.talk("AT+QISEND=0,5\r", "\r\n> ");
+    host.talk("hello", "\r\nOK\r\n\r\nSEND OK\r\n");
+    host.talk("AT+QISEND=0\r", "\r\n> ");
+    host.talk("\x1b", "\r\nOK\r\n\r\nSEND OK\r\n");
+    host.talk("AT+QISEND=0\r", "\r\n> ");
+    host.talk("\x1a", "\r\nSEND FAIL\r\n");
+    host.sim.with_peer(server, |io| io.send(b"hello"));
+    host.expect("\r\n+QIURC: \"recv\",0,5,\"hello\"\r\n");
+    host.sim.with_peer(server, |io| io.close());
+    host.expect("\r\n+QIURC: \"closed\",0\r\n");
+    host.talk("AT+QICLOSE=0\r", "\r\nOK\r\n\r\nCLOSE OK\r\n");
+    // Buffer mode, without lengths and with them.
+    let server = "1.2.3.4:81".parse().unwrap();
+    host.sim.serve(server, || quectel_sim::Sink);
+    let open = "AT+QIOPEN=1,0,\"TCP\",\"1.2.3.4\",81,0,0\r";
+    host.talk(open, "\r\nOK\r\n\r\n+QIOPEN: 0,0\r\n");
+    host.silence(1_000_000);
+    host.sim.with_peer(server, |io| io.send(b"hello"));
+    host.expect("\r\n+QIURC: \"recv\",0\r\n");
+    host.talk("AT+QIRD=0,1024\r", "\r\n+QIRD: 5\r\nhello\r\n\r\nOK\r\n");
+    host.talk("AT+QICFG=\"showlength\",1\r", "\r\nOK\r\n");
+    host.sim.with_peer(server, |io| io.send(&[b'x'; 25]));
+    host.expect("\r\n+QIURC: \"recv\",0,25\r\n");
+}
+
+/// The same firmware, where only ESC is as there.
 #[test]
 fn escape_of_a_bc25() {
     let mut config = Config::default();
@@ -474,7 +632,7 @@ fn escape_of_a_bc25() {
 /// BG95, and EC25 class in one read: the id of an earlier life of the host is still taken.
 #[test]
 fn id_of_an_earlier_life() {
-    let mut host = Host::connected(Config::default(), |sim| {
+    let mut host = Host::connected(family("BG95"), |sim| {
         sim.serve("192.0.2.7:7".parse().unwrap(), || Echo);
     });
     let open = "AT+QIOPEN=1,0,\"TCP\",\"192.0.2.7\",7,0,0\r";

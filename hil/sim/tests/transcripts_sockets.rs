@@ -5,17 +5,17 @@
 
 mod common;
 
-use common::Host;
-use quectel_sim::{Cellular, Config, Echo, NtpServer, Peer, PeerIo, Profile, Source, Then};
+use common::{Host, family};
+use quectel_sim::{Cellular, Config, Echo, NtpServer, Peer, PeerIo, Source, Then};
 
-fn ec200u() -> Config {
-    Config {
-        profile: Profile {
-            auto_activate: Some(1),
-            ..Profile::ec25()
-        },
-        ..Config::default()
-    }
+/// An EC200U without echoes, whose context is active already.
+fn ec200u(cellular: Cellular) -> Host {
+    let mut host = Host::quiet(Config {
+        cellular,
+        ..family("EC200U")
+    });
+    host.talk("AT+QISDE=0\r", "\r\nOK\r\n");
+    host
 }
 
 /// After so many bytes from the module it sends something.
@@ -50,7 +50,7 @@ fn tls_handshake_in_direct_push() {
     let (first, second) = (burst[..1500].to_vec(), burst[1500..].to_vec());
     let last = noise(51);
     let steps = vec![(147, burst), (147 + 823 + 45, last.clone())];
-    let mut host = Host::ready(ec200u());
+    let mut host = ec200u(Cellular::default());
     host.sim
         .serve("203.0.113.11:42605".parse().unwrap(), move || Script {
             steps: steps.clone(),
@@ -83,12 +83,9 @@ fn tls_handshake_in_direct_push() {
 /// EC200U: UTC with the local zone behind it.
 #[test]
 fn time_from_a_server() {
-    let mut host = Host::ready(Config {
-        cellular: Cellular {
-            zone_quarters: 32,
-            ..Cellular::default()
-        },
-        ..ec200u()
+    let mut host = ec200u(Cellular {
+        zone_quarters: 32,
+        ..Cellular::default()
     });
     let address = "203.0.113.5".parse().unwrap();
     host.sim.set_name("ntp.aliyun.com", &[address], 60);
@@ -228,13 +225,19 @@ fn answer_in_two_segments() {
     host.expect("\r\n\r\n+QIURC: \"closed\",0\r\n");
 }
 
-/// BG9x: payload echo, `SEND OK` and a push of the echoed data; the answer to the next command has
-/// its own echo in front.
+/// BG9x: payload echo, `SEND OK` and a push of the echoed data; the answers to the next commands have
+/// their own echo in front.
 #[test]
 fn echo_and_push_of_a_bg9x() {
     let mut host = Host::new(Config {
-        profile: Profile::bg96(),
-        ..Config::default()
+        cellular: Cellular {
+            rssi: 28,
+            rsrp: -77,
+            sinr: 225,
+            rsrq: -7,
+            ..Cellular::default()
+        },
+        ..family("BG96")
     });
     host.talk("AT+QIACT=1\r", "AT+QIACT=1\r\r\nOK\r\n");
     host.sim.serve("192.0.2.7:7".parse().unwrap(), || Echo);
@@ -248,6 +251,50 @@ fn echo_and_push_of_a_bg9x() {
         "Hello Finamon",
         "Hello Finamon\r\nSEND OK\r\n\r\n+QIURC: \"recv\",0,13\r\nHello Finamon\r\n",
     );
+    host.talk(
+        "AT+QCSQ\r",
+        "AT+QCSQ\r\r\n+QCSQ: \"eMTC\",-57,-77,225,-7\r\n\r\nOK\r\n",
+    );
+    host.talk("AT+GSN\r", "AT+GSN\r\r\n866349040000000\r\n\r\nOK\r\n");
+}
+
+/// BG96: a read without length is one of 1500 bytes, whatever is in them.
+#[test]
+fn read_without_length() {
+    let mut data: Vec<u8> = b"\0\r\n,\"".repeat(300);
+    data.extend(b"more");
+    let source = data.clone();
+    let mut host = Host::ready(family("BG96"));
+    host.sim.serve("192.0.2.7:7".parse().unwrap(), move || {
+        Source::new(source.clone(), Then::Keep)
+    });
+    host.open(0);
+    host.expect("\r\n+QIURC: \"recv\",0\r\n");
+    host.sim.run_until(host.sim.now() + 1_000_000);
+    host.send("AT+QIRD=0\r");
+    host.expect("\r\n+QIRD: 1500\r\n");
+    host.expect(&data[..1500]);
+    host.expect("\r\n\r\nOK\r\n");
+}
+
+/// EC21, direct push: a page and the end of the connection.
+#[test]
+fn page_and_close() {
+    let head = b"HTTP/1.1 200 OK\r\nServer: nginx/1.11.12\r\n";
+    let tail = b"\r\n\r\nHello world!\n";
+    let fill = vec![b'.'; 389 - head.len() - tail.len()];
+    let page = [&head[..], &fill, tail].concat();
+    let source = page.clone();
+    let mut host = Host::ready(Config::default());
+    host.sim.serve("192.0.2.7:80".parse().unwrap(), move || {
+        Source::new(source.clone(), Then::Close)
+    });
+    host.talk("AT+QIOPEN=1,0,\"TCP\",\"192.0.2.7\",80,0,1\r", "\r\nOK\r\n");
+    host.expect("\r\n+QIOPEN: 0,0\r\n");
+    host.expect("\r\n+QIURC: \"recv\",0,389\r\n");
+    host.expect(page);
+    host.expect("\r\n");
+    host.expect("\r\n+QIURC: \"closed\",0\r\n");
 }
 
 /// EC25 class: what an open answers when it is read late, and when the id is taken.

@@ -15,6 +15,7 @@ use crate::faults::{Effect, Mishap, Part, Target, UrcPlace, When};
 use crate::line::Line;
 use crate::module::{Module, Wait};
 use crate::profile::{EscapeAnswer, LineEcho, PayloadUrcs, SendTimeout};
+use crate::trace::Content;
 
 const CTRL_Z: u8 = 0x1A;
 const ESC: u8 = 0x1B;
@@ -76,6 +77,8 @@ pub(crate) struct Channel {
     state: State,
     /// Bytes at the front of the receive buffer in which the byte looked for is not.
     scanned: usize,
+    /// What [`Line::changes`] said when they were looked at.
+    changes: u64,
     /// Bytes at the front of the receive buffer that were echoed, or are not to be.
     echoed: usize,
     /// Something of the line that is coming in was echoed.
@@ -100,6 +103,7 @@ impl Channel {
         Channel {
             state: State::Command,
             scanned: 0,
+            changes: 0,
             echoed: 0,
             in_line: false,
             overlong: false,
@@ -114,6 +118,35 @@ impl Channel {
         *self = Channel::new(self.latency);
     }
 
+    /// Whether no command is being carried out.
+    pub(crate) fn between_commands(&self) -> bool {
+        matches!(self.state, State::Command)
+    }
+
+    /// DTR goes off: the end of transparent mode, if `AT&D` says so.
+    pub(crate) fn dtr_off(&mut self, io: &mut Io<'_>) {
+        let State::Pipe(pipe) = &mut self.state else {
+            return;
+        };
+        let code = match io.module.settings.numbers.get("&D", 0) {
+            0 => return,
+            1 => {
+                pipe.flush(io);
+                io.module.leave_pipe(pipe.id);
+                Final::Ok
+            }
+            _ => {
+                pipe.flush(io);
+                io.module.hang_up(pipe.id);
+                Final::NoCarrier
+            }
+        };
+        self.state = State::Command;
+        let format = io.module.settings.format();
+        let bytes = code.bytes(io.module.settings.cmee, &io.module.profile, format);
+        io.to_host.push(io.now, &bytes);
+    }
+
     /// When the channel can go on by itself, given the receive buffer.
     pub(crate) fn next(
         &mut self,
@@ -123,7 +156,7 @@ impl Channel {
         module: &Module,
     ) -> Option<u64> {
         let push = !self.holds_urcs(module) && module.has_push();
-        let push = push.then(|| to_host.idle_at().max(now));
+        let push = push.then(|| Some(to_host.idle_at()?.max(now))).flatten();
         let own = match &self.state {
             State::Due(at, _)
             | State::Sending(at, ..)
@@ -145,7 +178,7 @@ impl Channel {
                     Some(length) => Some(length.saturating_sub(have + 1)),
                     None => {
                         let missing = module.profile.longest_payload.saturating_sub(have);
-                        self.find(from_host, missing, |b| b == CTRL_Z || b == ESC)
+                        self.find(from_host, missing, ends_payload)
                     }
                 };
                 let end = index.and_then(|index| from_host.arrival_of(index));
@@ -153,11 +186,16 @@ impl Channel {
             }
             State::Pipe(pipe) => pipe.next(now, from_host, to_host, module),
         };
-        own.into_iter().chain(push).min()
+        // What arrives may be other than what was looked at.
+        let changed = from_host.may_change().then(|| from_host.next_arrival());
+        own.into_iter().chain(push).chain(changed.flatten()).min()
     }
 
     /// The place of the first byte that fits, or of the last one that may be waited for.
     fn find(&mut self, line: &Line, most: usize, fits: impl Fn(u8) -> bool) -> Option<usize> {
+        if self.changes != line.changes() {
+            (self.scanned, self.changes) = (0, line.changes());
+        }
         let queue = line.queue();
         let scanned = self.scanned.min(queue.len());
         let found = queue
@@ -178,6 +216,32 @@ impl Channel {
         bytes
     }
 
+    /// How many of the bytes that the host is going to send are payload.
+    pub(crate) fn payload_ahead(&self, from_host: &Line, bytes: &[u8]) -> usize {
+        let State::Data(phase) = &self.state else {
+            return match self.state {
+                State::Pipe(_) => bytes.len(),
+                _ => 0,
+            };
+        };
+        let coming = from_host.queue();
+        match phase.payload.length {
+            Some(length) => length
+                .saturating_sub(phase.data.len() + coming.len())
+                .min(bytes.len()),
+            None if coming.iter().any(|b| ends_payload(*b)) => 0,
+            None => {
+                let end = bytes.iter().position(|b| ends_payload(*b));
+                end.map_or(bytes.len(), |end| end + 1)
+            }
+        }
+    }
+
+    /// Whether a command is being carried out or answered.
+    pub(crate) fn is_busy(&self) -> bool {
+        !matches!(self.state, State::Command | State::Data(_) | State::Pipe(_))
+    }
+
     /// Whether URCs must wait: payload is awaited, or passed through.
     fn holds_urcs(&self, module: &Module) -> bool {
         match self.state {
@@ -196,13 +260,13 @@ impl Channel {
             return false;
         }
         for urc in self.held_urcs.drain(..) {
-            io.to_host.push(io.now, &urc);
+            io.to_host.push_as(Content::Urc, io.now, &urc);
         }
         let mut pushed = false;
-        while io.to_host.idle_at() <= io.now
+        while io.to_host.idle_at().is_some_and(|at| at <= io.now)
             && let Some(push) = io.module.take_push()
         {
-            io.to_host.push(io.now, &push);
+            io.to_host.push_as(Content::Urc, io.now, &push);
             pushed = true;
         }
         pushed
@@ -310,7 +374,7 @@ impl Channel {
         let overlong = std::mem::take(&mut self.overlong);
         if io.module.settings.echo && io.module.profile.line_echo == LineEcho::AtEnd && !overlong {
             let start = line.iter().position(|&b| b != b'\n').unwrap_or(0);
-            io.to_host.push(io.now, &line[start..]);
+            io.to_host.push_as(Content::Echo, io.now, &line[start..]);
         }
         line.retain(|&b| b == end || (b != b'\n' && b != CTRL_Z && b != 0));
         let line = line.split_last().map_or(&[][..], |(_, text)| text);
@@ -333,7 +397,7 @@ impl Channel {
         };
         let name = first_name(&job.rest);
         let urcs = injected(io.module, UrcPlace::AfterEcho, &name);
-        io.to_host.push(io.now, &urcs);
+        io.to_host.push_as(Content::Urc, io.now, &urcs);
         if io.module.faults.mishap(Mishap::Ignore, &name) {
             return true;
         }
@@ -450,7 +514,7 @@ impl Channel {
         let longest = io.module.profile.longest_payload;
         damage_payload(io, payload.length.unwrap_or(longest));
         // No host has seen the prompt before its last byte is sent.
-        let sent = io.to_host.idle_at();
+        let sent = io.to_host.idle_at().unwrap_or(io.now);
         self.scanned = 0;
         self.state = State::Data(DataPhase {
             payload,
@@ -507,7 +571,7 @@ impl Channel {
         self.scanned = 0;
         let DataPhase { payload, data, .. } = phase;
         if echoes_payload(io.module) {
-            io.to_host.push(io.now, &data);
+            io.to_host.push_as(Content::Payload, io.now, &data);
         }
         let at = io.now + self.latency + io.module.faults.delay(Part::Payload, SEND);
         self.state = State::Sending(at, payload, data, ended);
@@ -515,7 +579,9 @@ impl Channel {
     }
 
     fn send_payload(&mut self, payload: Payload, data: &[u8], ended: Ended, io: &mut Io<'_>) {
+        let nothing = data.is_empty() && io.module.profile.empty_send_fails;
         let code = match (ended, io.module.profile.send_timeout) {
+            (Ended::Complete, _) if nothing => Final::SendFail,
             (Ended::Complete, _) | (Ended::TimedOut, SendTimeout::SendPart) => {
                 let code = io.module.send_payload(payload.id, payload.to, data);
                 io.module.send_code(code)
@@ -537,6 +603,15 @@ impl Channel {
                 Final::Error
             }
         };
+        if io.module.awaits_acknowledgement(payload.id, code) {
+            let job = Job {
+                name: SEND.into(),
+                ..Job::default()
+            };
+            let wait = Wait::Acknowledged { id: payload.id };
+            self.state = State::Blocked(job, wait);
+            return;
+        }
         let by = io.module.faults.delay(Part::Answer, SEND);
         self.state = State::LateResult(io.now + by, code);
         if by == 0 {
@@ -557,6 +632,11 @@ impl Channel {
         damage(io, Target::Answer, SEND, before.len(), answer.len());
         io.to_host.push(io.now, &[before, answer, after].concat());
     }
+}
+
+/// Whether this ends a payload without length.
+fn ends_payload(byte: u8) -> bool {
+    matches!(byte, CTRL_Z | ESC)
 }
 
 /// What ends a command line: S3, or CR if that is no character.

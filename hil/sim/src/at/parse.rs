@@ -96,7 +96,15 @@ impl Call {
     fn extended(line: &mut &str) -> Result<Call> {
         let end = line.find(['=', '?', ';']).unwrap_or(line.len());
         let (name, rest) = line.split_at(end);
-        let name: String = name.split(' ').collect::<String>().to_ascii_uppercase();
+        // A blank may follow a name, but only where nothing else does.
+        let name = match rest.is_empty() || rest.starts_with(';') {
+            true => name.trim_end(),
+            false => name,
+        };
+        if name.contains(' ') {
+            return Err(Malformed);
+        }
+        let name = name.to_ascii_uppercase();
         *line = rest;
         let (form, rest) = if let Some(rest) = rest.strip_prefix("=?") {
             (Form::Test, rest)
@@ -218,6 +226,11 @@ impl Call {
         }
     }
 
+    /// Whether a parameter was left away before one that was given, or after a comma.
+    pub(crate) fn has_gaps(&self) -> bool {
+        self.args.contains(&Arg::Missing)
+    }
+
     /// Succeeds if there are no more than `n` parameters.
     pub(crate) fn at_most(&self, n: usize) -> Result<()> {
         if self.len() <= n {
@@ -264,6 +277,13 @@ mod tests {
     }
 
     #[test]
+    fn blanks_around_commands() {
+        let all = calls(" +CFUN? ; +CSQ ;E0");
+        let names: Vec<&str> = all.iter().map(|call| call.name.as_str()).collect();
+        assert_eq!(names, ["+CFUN", "+CSQ", "E"]);
+    }
+
+    #[test]
     fn several_commands_on_a_line() {
         let names: Vec<String> = calls("&FZE0+IPR=115200;&W")
             .into_iter()
@@ -296,6 +316,8 @@ mod tests {
             "=1",
             "\u{fffd}",
             "+X?1",
+            "+CO PS?",
+            "+COPS ?",
         ] {
             let mut rest = line;
             assert_eq!(Call::next(&mut rest), Some(Err(Malformed)), "{line}");

@@ -4,6 +4,7 @@ use super::channel::Io;
 use crate::commands::qicfg::Key;
 use crate::line::Line;
 use crate::module::Module;
+use crate::trace::Content;
 
 const PLUS: u8 = b'+';
 /// So many of them lead back to commands.
@@ -79,7 +80,8 @@ impl Pipe {
         let blocked = module.pipe_room(self.id) < self.packet.len().min(size);
         let flush = self.flush_at(module).filter(|_| !blocked);
         let guard = (self.pluses > 0).then_some(self.heard_at + module.profile.escape_guard_us);
-        let down = (module.pipe_unread(self.id) > 0).then_some(to_host.idle_at().max(now));
+        let unread = module.pipe_unread(self.id) > 0;
+        let down = to_host.idle_at().filter(|_| unread).map(|at| at.max(now));
         [heard, flush, guard, down].into_iter().flatten().min()
     }
 
@@ -98,10 +100,10 @@ impl Pipe {
         let flush = self.flush_at(io.module).is_some_and(|at| at <= now);
         let sent = self.send(io, flush);
         let mut shown = false;
-        if io.to_host.idle_at() <= now && io.module.pipe_unread(self.id) > 0 {
+        if io.to_host.idle_at().is_some_and(|at| at <= now) && io.module.pipe_unread(self.id) > 0 {
             let data = io.module.pipe_read(self.id, CHUNK);
             shown = !data.is_empty();
-            io.to_host.push(now, &data);
+            io.to_host.push_as(Content::Payload, now, &data);
         }
         if io.module.pipe_ended(self.id) {
             return Turn::NoCarrier;
@@ -110,6 +112,13 @@ impl Pipe {
             true => Turn::Progress,
             false => Turn::Idle,
         }
+    }
+
+    /// Sends what there is, as far as there is room.
+    pub(super) fn flush(&mut self, io: &mut Io<'_>) {
+        self.listen(io);
+        self.give_back(io.now);
+        self.send(io, true);
     }
 
     /// Takes what the host has sent. False if that is nothing.

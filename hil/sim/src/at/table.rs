@@ -57,10 +57,13 @@ pub(crate) struct Command {
     write: Option<Handler>,
     /// Malformed parameters are a TCP/IP error (552).
     tcpip: bool,
+    /// Parameters may be left away before others.
+    gaps: bool,
     /// The modules that have it; all if empty.
     sets: &'static [CommandSet],
     pub(crate) coverage: Coverage,
-    /// What follows the name in a command that a registered module with context 1 active answers.
+    /// What follows the name in a command that a registered module answers whose first context is
+    /// active; `@` stands for that context.
     samples: &'static [&'static str],
 }
 
@@ -73,6 +76,7 @@ impl Command {
             read: None,
             write: None,
             tcpip: false,
+            gaps: false,
             sets: &[],
             coverage: Coverage::Implemented,
             samples: &[],
@@ -114,28 +118,39 @@ impl Command {
         self.sets.is_empty() || self.sets.contains(&profile.commands)
     }
 
-    /// An example of every form.
-    pub(crate) fn examples(&self) -> Vec<String> {
+    /// An example of every form; of one that is missing, all that a host may try.
+    pub(crate) fn examples(&self, profile: &Profile) -> Vec<String> {
         let name = self.name;
-        let mut lines = Vec::new();
+        let missing = self.coverage == Coverage::Missing;
         let extended = name.starts_with('+');
-        if self.execute.is_some() {
-            lines.push(format!("AT{name}"));
+        let mut lines = Vec::new();
+        let mut add = |wanted: bool, rest: &str| {
+            if wanted {
+                lines.push(format!("AT{name}{rest}"));
+            }
+        };
+        add(self.execute.is_some() || missing, "");
+        add(extended, "=?");
+        add(self.read.is_some() || missing && extended, "?");
+        add(missing && extended, "=1");
+        let context = profile.first_context.to_string();
+        for rest in self.samples {
+            add(true, &rest.replace('@', &context));
         }
-        if extended && self.coverage != Coverage::Missing {
-            lines.push(format!("AT{name}=?"));
-        }
-        if self.read.is_some() {
-            lines.push(format!("AT{name}?"));
-        }
-        lines.extend(self.samples.iter().map(|rest| format!("AT{name}{rest}")));
         lines
     }
 
-    /// Whether the forms with parameters have an example.
+    /// The forms that have a handler, and the test form, which every extended command has.
     #[cfg(test)]
-    pub(crate) fn has_samples(&self) -> bool {
-        self.write.is_none() || !self.samples.is_empty()
+    pub(crate) fn forms(&self) -> Vec<Form> {
+        let forms = [
+            (Form::Execute, self.execute.is_some()),
+            (Form::Test, self.name.starts_with('+')),
+            (Form::Read, self.read.is_some()),
+            (Form::Write, self.write.is_some()),
+        ];
+        let there = forms.into_iter().filter(|(_, there)| *there);
+        there.map(|(form, _)| form).collect()
     }
 
     pub(crate) const fn execute(self, handler: Handler) -> Command {
@@ -166,6 +181,11 @@ impl Command {
         }
     }
 
+    /// Parameters may be left away before others: `AT+X=1,,2`. Elsewhere that is an error.
+    pub(crate) const fn gaps(self) -> Command {
+        Command { gaps: true, ..self }
+    }
+
     /// Its failures are TCP/IP errors, for `AT+QIGETERROR`.
     pub(crate) const fn tcpip(self) -> Command {
         Command {
@@ -182,6 +202,7 @@ impl Command {
             Form::Write => self.write,
         };
         let outcome = match handler {
+            Some(_) if call.has_gaps() && !self.gaps => Err(Malformed),
             Some(handler) => handler(module, call, reply),
             // A test form without a list of its own only says that the command exists.
             None if call.form == Form::Test => Ok(Outcome::OK),

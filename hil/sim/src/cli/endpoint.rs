@@ -22,6 +22,11 @@ pub(super) trait Endpoint {
     /// Bytes to the program, without waiting; how many were taken. All if nobody is there: they
     /// are lost.
     fn write(&mut self, bytes: &[u8]) -> usize;
+
+    /// Whether nothing will come any more, and nobody else either.
+    fn has_ended(&self) -> bool {
+        false
+    }
 }
 
 /// Whether an error only says to come back later.

@@ -1,31 +1,31 @@
 //! The command line: what can be asked for, and what the program says.
 
+mod args;
+mod client;
+mod control;
 mod endpoint;
+mod link;
+mod lists;
 mod pty;
+mod say;
 mod serve;
+mod show;
+mod stdio;
 mod stop;
 mod tcp;
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use quectel_sim::{Config, Fault, Internet, Profile, SimCard};
+use clap::{Parser, Subcommand};
+use quectel_sim::{Fault, Sim};
+
+use client::Client;
 
 /// A simulated Quectel cellular module.
 ///
 /// It takes AT commands, and the sockets they open lead to the real network.
 #[derive(Parser)]
-#[command(
-    name = "quectel-sim",
-    version,
-    after_help = "Exit status: 0 ended by Ctrl-C or a signal, 1 failed, 2 wrong arguments.\n\n\
-    Examples:\n  \
-    quectel-sim serve --tcp 127.0.0.1:7000     a module behind a TCP port\n  \
-    quectel-sim serve --pty /tmp/module        a module behind a serial port\n  \
-    quectel-sim serve --help                   all options and all faults"
-)]
+#[command(name = "quectel-sim", version, after_help = AFTER)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -34,15 +34,41 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Serve one module, until Ctrl-C
-    #[command(long_about = ABOUT, after_help = EXAMPLES, after_long_help = long_help())]
-    Serve(Serve),
+    #[command(long_about = SERVE, after_help = SERVE_EXAMPLES, after_long_help = serve_help())]
+    Serve(Box<args::Serve>),
+    /// Send control lines to a module that is being served
+    #[command(long_about = CONTROL, after_help = CONTROL_EXAMPLES, after_long_help = control_help())]
+    Control(Client),
+    /// List the AT commands: implemented, accepted only, or missing
+    #[command(after_help = COMMANDS_EXAMPLES)]
+    Commands(lists::Commands),
+    /// List the module families, and in which switches they differ from an EC25
+    #[command(after_help = FAMILIES_EXAMPLES)]
+    Families(lists::Families),
+    /// List the switches: behaviours that differ between modules
+    #[command(after_help = SWITCHES_EXAMPLES)]
+    Switches,
+    /// List what can be made to go wrong
+    #[command(after_help = FAULTS_EXAMPLES)]
+    Faults,
 }
 
-const ABOUT: &str = "Serve one module, until Ctrl-C.
+const AFTER: &str = "\
+Exit status: 0 done, or ended by Ctrl-C, a signal or the end of the input;
+1 failed, or a control line was refused; 2 wrong arguments.
+
+Examples:
+  quectel-sim serve --tcp 127.0.0.1:7000     a module behind a TCP port
+  quectel-sim serve --pty /tmp/module        a module behind a serial port
+  quectel-sim serve --help                   all options
+  quectel-sim commands --family BG95         what it can do";
+
+const SERVE: &str = "Serve one module, until Ctrl-C.
 
 When it can be used, one line that begins with 'ready' is printed to standard
-output. The module has been running for a while then: it is registered, its
-echo is on, its PDP contexts are not active.
+output, or with --stdio to standard error; before it 'control' and 'forward'
+lines with the addresses, if there are such. The module has been running for a
+while then: it is registered, its echo is on, its PDP contexts are not active.
 
 The serial line has the speed of --baud in both directions, whatever speed a
 program sets on the pseudo-terminal. A program that goes away and one that comes
@@ -52,17 +78,28 @@ What the module sends while nobody is connected to the TCP port is lost. A
 connected program that does not read stops the module's output, as with RTS/CTS;
 with more than 64 KiB waiting the module stops listening to it as well; what
 exceeds 4 MiB is lost. Behind a pseudo-terminal there is always a reader: what
-one program has not read the next one finds, unless it flushes its input.";
+one program has not read the next one finds, unless it flushes its input.
 
-const EXAMPLES: &str = "\
+A link that is in use is refused, and one that a killed process left behind is
+replaced: a hidden file beside it, .LINK.lock, tells which process holds it.";
+
+const SERVE_EXAMPLES: &str = "\
+Exit status: 0 ended by Ctrl-C, a signal or the end of the input, 1 failed,
+2 wrong arguments.
+
 Examples:
   quectel-sim serve --tcp 127.0.0.1:7000
   quectel-sim serve --tcp 127.0.0.1:0 --trace
   quectel-sim serve --pty /tmp/module --baud 921600
+  quectel-sim serve --pty /tmp/module --control /tmp/module.control
+  printf 'ATI\\r' | quectel-sim serve --stdio --family BG95
   quectel-sim serve --pty /tmp/module --name server.test=127.0.0.1
-  quectel-sim serve --tcp 127.0.0.1:7000 --sim-card absent
+  quectel-sim serve --tcp 127.0.0.1:7000 --forward tcp:127.0.0.1:8080=80
+  quectel-sim serve --tcp 127.0.0.1:7000 --pcap packets.pcap
+  quectel-sim serve --tcp 127.0.0.1:7000 --delay 300ms --loss 2% --rate 8k
+  quectel-sim serve --tcp 127.0.0.1:7000 --boot cold --sim-card absent
+  quectel-sim serve --tcp 127.0.0.1:7000 --switch closed-urc=after-drain
   quectel-sim serve --tcp 127.0.0.1:7000 --fault send-fail:3 --fault reset:60s
-  quectel-sim serve --tcp 127.0.0.1:7000 --fault stall:answer:+QIRD:100:6s
   quectel-sim serve --tcp 127.0.0.1:7000 \\
       --fault 'urc:before-prompt:+QISEND:\"+CEREG: 1\":always'
 
@@ -70,119 +107,74 @@ To talk to it by hand:
   socat -,rawer,escape=0x1d TCP:127.0.0.1:7000   Ctrl-] ends it
   picocom /tmp/module";
 
-fn long_help() -> String {
-    format!("{EXAMPLES}\n\nFaults:\n{}", Fault::help())
+const CONTROL: &str = "Send control lines to a module that is being served.
+
+With a COMMAND: sends it and prints the answer. Without: sends each line of
+standard input.
+
+A program can talk to the control port by itself. It sends lines of up to 1024
+bytes. The answer to each is a line 'ok' or 'error', with a blank and a text
+behind it if there is something to say, perhaps more lines, and an empty line at
+the end. Up to 16 programs can be connected. Neither a wrong line nor a program
+that goes away disturbs the module.";
+
+const CONTROL_EXAMPLES: &str = "\
+Exit status: 0 done, 1 refused or no connection, 2 wrong arguments.
+
+Examples:
+  quectel-sim control 127.0.0.1:7001 fault send-fail
+  quectel-sim control /tmp/module.control reset press
+  quectel-sim control /tmp/module.control pdp drop 1
+  quectel-sim control /tmp/module.control < lines.txt";
+
+const COMMANDS_EXAMPLES: &str = "\
+Examples:
+  quectel-sim commands
+  quectel-sim commands --family BC660K
+  quectel-sim commands --all-families
+  quectel-sim commands --all-families --format tsv | grep -w missing";
+
+const FAMILIES_EXAMPLES: &str = "\
+Examples:
+  quectel-sim families
+  quectel-sim families EC200U";
+
+const SWITCHES_EXAMPLES: &str = "\
+Examples:
+  quectel-sim switches
+  quectel-sim serve --pty /tmp/module --switch closed-urc=after-drain";
+
+const FAULTS_EXAMPLES: &str = "\
+Examples:
+  quectel-sim faults
+  quectel-sim serve --pty /tmp/module --fault drop:answer:+QIRD:10
+  quectel-sim control /tmp/module.control fault send-fail:2";
+
+fn serve_help() -> String {
+    format!("{SERVE_EXAMPLES}\n\nFaults:\n{}", Fault::help())
 }
 
-#[derive(Args)]
-struct Serve {
-    #[command(flatten)]
-    endpoint: Endpoint,
-    /// The module family
-    #[arg(long, value_enum, ignore_case = true, default_value = "EC25")]
-    family: Family,
-    /// Speed of the serial line, in bits a second
-    #[arg(long, value_name = "N", default_value_t = 115_200, value_parser = clap::value_parser!(u32).range(300..=10_000_000))]
-    baud: u32,
-    /// From the end of a command to the beginning of its answer
-    #[arg(long, value_name = "MS", default_value_t = 2, value_parser = clap::value_parser!(u16).range(0..=60_000))]
-    latency_ms: u16,
-    /// Decides everything that is left to chance
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
-    /// Show the AT dialogue on standard error: >> to the module, << from it,
-    /// with the time in microseconds
-    #[arg(long)]
-    trace: bool,
-    /// Let something go wrong, NAME:ARGUMENT...; can be given several times;
-    /// --help lists all faults
-    #[arg(long, value_name = "FAULT")]
-    fault: Vec<Fault>,
-    /// Let the module's name server know an address, beside those that this PC
-    /// knows; can be given several times
-    #[arg(long, value_name = "HOST=ADDR", value_parser = name)]
-    name: Vec<(String, Ipv4Addr)>,
-    /// The SIM card; pin: locked with 1234
-    #[arg(long, value_enum, default_value = "ready")]
-    sim_card: Card,
-}
-
-#[derive(Args)]
-#[group(required = true, multiple = false)]
-struct Endpoint {
-    /// Listen on a TCP port; port 0 is any free one
-    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
-    tcp: Option<SocketAddr>,
-    /// Make a pseudo-terminal, and a link to it
-    #[arg(long, value_name = "LINK")]
-    pty: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Family {
-    #[value(name = "EC25")]
-    Ec25,
-    #[value(name = "BG96")]
-    Bg96,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Card {
-    Ready,
-    Absent,
-    Pin,
-}
-
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let text = match text.strip_prefix("localhost:") {
-        Some(port) => format!("127.0.0.1:{port}"),
-        None => text.to_owned(),
-    };
-    text.parse()
-        .map_err(|_| "an IP address and a port is wanted, such as 127.0.0.1:7000".into())
-}
-
-fn name(text: &str) -> Result<(String, Ipv4Addr), String> {
-    let (host, address) = text
-        .split_once('=')
-        .filter(|(host, _)| !host.is_empty())
-        .ok_or("a name and its address is wanted, such as server.test=127.0.0.1")?;
-    let address = address
-        .parse()
-        .map_err(|_| format!("'{address}' is not an IPv4 address, such as 127.0.0.1"))?;
-    Ok((host.into(), address))
-}
-
-impl Serve {
-    fn config(&self) -> Config {
-        Config {
-            seed: self.seed,
-            baud: self.baud,
-            latency_us: u64::from(self.latency_ms) * 1_000,
-            // As a serial port of a PC has. Also what arrives while this program does not run.
-            transmit_fifo: 4_096,
-            trace: self.trace,
-            profile: match self.family {
-                Family::Ec25 => Profile::ec25(),
-                Family::Bg96 => Profile::bg96(),
-            },
-            sim_card: match self.sim_card {
-                Card::Ready => SimCard::Ready,
-                Card::Absent => SimCard::Absent,
-                Card::Pin => SimCard::Pin("1234".into()),
-            },
-            internet: Internet::Real,
-            ..Config::default()
-        }
-    }
+fn control_help() -> String {
+    format!(
+        "{CONTROL_EXAMPLES}\n\nControl lines:\n{}",
+        Sim::control_help()
+    )
 }
 
 pub(crate) fn main() -> ExitCode {
-    let Command::Serve(args) = Cli::parse().command;
-    match serve::serve(&args) {
-        Ok(()) => ExitCode::SUCCESS,
+    let done = match Cli::parse().command {
+        Command::Serve(args) => serve::serve(&args).map(|()| true),
+        Command::Control(client) => client.run(),
+        Command::Commands(args) => say::out(&args.list()).map(|()| true),
+        Command::Families(args) => say::out(&args.list()).map(|()| true),
+        Command::Switches => say::out(&lists::switches()).map(|()| true),
+        Command::Faults => say::out(&lists::faults()).map(|()| true),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
-            eprintln!("error: {failure}");
+            say::warn(&format!("error: {failure}"));
             ExitCode::FAILURE
         }
     }

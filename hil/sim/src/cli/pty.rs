@@ -1,11 +1,10 @@
 //! A pseudo-terminal, and a link that leads to it.
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::fs::File;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -16,6 +15,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, ioctl_tiocnxcl, tcgetattr, tcsetattr};
 
 use super::endpoint::Endpoint;
+use super::link::Link;
 
 /// How often the terminal is opened for others again.
 const UNLOCK: Duration = Duration::from_millis(500);
@@ -27,12 +27,6 @@ pub(super) struct Pty {
     path: PathBuf,
     link: Link,
     unlocked: Instant,
-}
-
-/// A symbolic link, removed at the end.
-struct Link {
-    path: PathBuf,
-    target: PathBuf,
 }
 
 impl Pty {
@@ -66,48 +60,11 @@ fn terminal() -> rustix::io::Result<(OwnedFd, OwnedFd, PathBuf)> {
     Ok((master, slave, path))
 }
 
-impl Link {
-    fn new(path: &Path, target: &Path) -> Result<Link, String> {
-        // A link that leads nowhere was left by a program that could not remove it.
-        let leads_nowhere = fs::read_link(path).is_ok() && !path.exists();
-        if leads_nowhere {
-            let _ = fs::remove_file(path);
-        }
-        let shown = path.display();
-        symlink(target, path).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => match fs::read_link(path) {
-                Ok(other) => format!(
-                    "{shown} exists already and leads to {}: end the program that serves it, \
-                     remove it, or choose another name",
-                    other.display()
-                ),
-                Err(_) => {
-                    format!("{shown} exists already, and is no link: choose another name")
-                }
-            },
-            ErrorKind::NotFound => format!("no link {shown}: its directory does not exist"),
-            _ => format!("no link {shown}: {error}"),
-        })?;
-        Ok(Link {
-            path: path.to_owned(),
-            target: target.to_owned(),
-        })
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        if fs::read_link(&self.path).is_ok_and(|target| target == self.target) {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
 impl Endpoint for Pty {
     fn describe(&self) -> String {
         format!(
             "pty {} -> {}",
-            self.link.path.display(),
+            self.link.path().display(),
             self.path.display()
         )
     }

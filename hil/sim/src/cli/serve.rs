@@ -3,16 +3,24 @@
 //! One thread does everything. The simulation knows when each byte is due; this loop only wakes up at
 //! those times, or when something can be read, so lateness of a wake-up never adds up.
 
-use std::io::Write;
+use std::fs::File;
+use std::net::UdpSocket;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use quectel_sim::Sim;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::args::{Forward, Serve};
+use super::control::Control;
 use super::endpoint::Endpoint;
 use super::pty::Pty;
+use super::say::{tell, warn};
+use super::show::Show;
+use super::stdio::Stdio;
 use super::stop::Stop;
-use super::tcp::Tcp;
+use super::tcp::{self, Tcp};
 
 /// Bytes that wait for a program that does not read before it is not listened to either.
 const WAITING: usize = 64 << 10;
@@ -23,43 +31,56 @@ const REST: Duration = Duration::from_millis(500);
 /// How soon to look again for room in the serial port's FIFO.
 const FIFO: Duration = Duration::from_millis(1);
 
-pub(super) fn serve(args: &super::Serve) -> Result<(), String> {
+pub(super) fn serve(args: &Serve) -> Result<(), String> {
     let stop = Stop::new().map_err(|error| format!("cannot wait for signals: {error}"))?;
-    let mut endpoint: Box<dyn Endpoint> = match (&args.endpoint.tcp, &args.endpoint.pty) {
+    let place = &args.endpoint;
+    let mut endpoint: Box<dyn Endpoint> = match (&place.tcp, &place.pty) {
         (Some(address), _) => Box::new(Tcp::open(*address)?),
         (None, Some(link)) => Box::new(Pty::open(link)?),
-        (None, None) => return Err("neither --tcp nor --pty is given".into()),
+        (None, None) => Box::new(Stdio::default()),
     };
-    let mut module = Module::new(args);
-    announce(&*endpoint)?;
+    let mut control = args.control.as_ref().map(Control::open).transpose()?;
+    let mut module = Module::new(args)?;
+    if let Some(path) = &args.pcap {
+        module.capture(path)?;
+    }
+    let say = if place.stdio { warn } else { tell };
+    if let Some(control) = &control {
+        say(&format!("control {}", control.describe()));
+    }
+    for forward in &args.forward {
+        say(&format!("forward {}", module.lead(forward)?));
+    }
+    say(&format!("ready {}", endpoint.describe()));
     module.start = Instant::now();
     loop {
+        if let Some(control) = &mut control {
+            control.attend(&mut |line| module.control(line));
+        }
         let pause = module.turn(&mut *endpoint);
-        let input = module.listens();
-        let output = !module.waiting.is_empty();
-        if wait(&stop, &*endpoint, input, output, pause)? {
-            return Ok(());
+        module.watch_capture();
+        if module.has_ended(&*endpoint, args.linger) {
+            break;
+        }
+        let mut wanted = endpoint.wait_for(module.listens(), !module.waiting.is_empty());
+        wanted.extend(control.iter().flat_map(Control::wait_for));
+        if wait(&stop, wanted, pause)? {
+            break;
         }
     }
-}
-
-fn announce(endpoint: &dyn Endpoint) -> Result<(), String> {
-    let mut out = std::io::stdout();
-    writeln!(out, "ready {}", endpoint.describe())
-        .and_then(|()| out.flush())
-        .map_err(|error| format!("cannot write to standard output: {error}"))
+    module.show.end();
+    module.sim.end_capture();
+    Ok(())
 }
 
 /// Waits until there is something to do. True if it is time to end.
 fn wait(
     stop: &Stop,
-    endpoint: &dyn Endpoint,
-    input: bool,
-    output: bool,
+    wanted: Vec<(BorrowedFd<'_>, PollFlags)>,
     pause: Duration,
 ) -> Result<bool, String> {
     let mut fds = vec![PollFd::new(stop, PollFlags::IN)];
-    for (fd, flags) in endpoint.wait_for(input, output) {
+    for (fd, flags) in wanted {
         fds.push(PollFd::from_borrowed_fd(fd, flags));
     }
     let pause = Timespec {
@@ -77,27 +98,68 @@ struct Module {
     start: Instant,
     /// Bytes that have arrived at the program's side, and were not taken.
     waiting: Vec<u8>,
+    show: Show,
+    /// Since when there has been nothing left to do, after the end of the input.
+    idle_since: Option<Instant>,
 }
 
 impl Module {
-    fn new(args: &super::Serve) -> Module {
-        let mut sim = Sim::new(args.config());
-        let mut names: Vec<&str> = args.name.iter().map(|(host, _)| host.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        for host in names {
-            let of_host = args.name.iter().filter(|(one, _)| one == host);
-            let addresses: Vec<_> = of_host.map(|(_, address)| *address).collect();
-            sim.set_name(host, &addresses, 300);
-        }
-        for fault in &args.fault {
-            sim.add_fault(fault.clone());
-        }
-        Module {
-            sim,
+    fn new(args: &Serve) -> Result<Module, String> {
+        Ok(Module {
+            sim: args.sim()?,
             start: Instant::now(),
             waiting: Vec::new(),
+            show: Show::new(args.color.into()),
+            idle_since: None,
+        })
+    }
+
+    /// Writes packets to a file, each at once.
+    fn capture(&mut self, path: &Path) -> Result<(), String> {
+        let failed = |error| format!("no capture in {}: {error}", path.display());
+        let file = File::create(path).map_err(failed)?;
+        self.sim.capture(file).map_err(failed)
+    }
+
+    /// Says once that the capture has failed.
+    fn watch_capture(&mut self) {
+        if let Some(error) = self.sim.capture_failure() {
+            warn(&format!("warning: the capture ends here: {error}"));
+            self.sim.end_capture();
         }
+    }
+
+    /// Lets an address of this PC lead to a port of the module. Says which.
+    fn lead(&mut self, forward: &Forward) -> Result<String, String> {
+        let Forward { udp, from, to } = *forward;
+        let failed = |error| tcp::cannot(from, &error);
+        let (kind, from) = if udp {
+            let socket = UdpSocket::bind(from).map_err(failed)?;
+            let from = socket.local_addr().map_err(failed)?;
+            self.sim.forward_udp(socket, to).map_err(failed)?;
+            ("udp", from)
+        } else {
+            let (listener, from) = tcp::listen(from)?;
+            self.sim.forward_tcp(listener, to).map_err(failed)?;
+            ("tcp", from)
+        };
+        Ok(format!("{kind} {from} -> {to}"))
+    }
+
+    /// Does what a control line says, now.
+    fn control(&mut self, line: &str) -> Result<String, String> {
+        self.sim.run_until(self.now());
+        self.sim.control(line).map_err(|error| error.to_string())
+    }
+
+    /// Whether the input has ended, and everything is answered.
+    fn has_ended(&mut self, endpoint: &dyn Endpoint, linger: Duration) -> bool {
+        let idle = endpoint.has_ended() && !self.sim.is_busy() && self.waiting.is_empty();
+        if !idle {
+            self.idle_since = None;
+            return false;
+        }
+        self.idle_since.get_or_insert_with(Instant::now).elapsed() >= linger
     }
 
     fn now(&self) -> u64 {
@@ -120,10 +182,8 @@ impl Module {
             self.listen(endpoint);
         }
         self.deliver(endpoint);
-        for line in self.sim.take_dialogue() {
-            // Without a reader the module goes on.
-            let _ = writeln!(std::io::stderr(), "{line}");
-        }
+        let dialogue = self.sim.take_dialogue();
+        self.show.show(self.sim.now(), dialogue);
         self.pause()
     }
 

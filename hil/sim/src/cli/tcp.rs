@@ -1,12 +1,13 @@
 //! A TCP port: one program at a time is the module's host.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::endpoint::{Endpoint, later};
+use super::say::warn;
 
 pub(super) struct Tcp {
     listener: TcpListener,
@@ -29,27 +30,40 @@ struct Client {
     finished: bool,
 }
 
+/// A socket that listens, not blocking, and its address.
+pub(super) fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), String> {
+    let listener = TcpListener::bind(address).map_err(|error| cannot(address, &error))?;
+    let setup = listener
+        .set_nonblocking(true)
+        .and_then(|()| listener.local_addr());
+    let address = setup.map_err(|error| cannot(address, &error))?;
+    Ok((listener, address))
+}
+
+/// Why an address cannot be had, and what to do.
+pub(super) fn cannot(address: SocketAddr, error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AddrInUse => format!(
+            "{address} is in use: end the program that uses it, or choose another port, \
+             or port 0 for any free one"
+        ),
+        ErrorKind::PermissionDenied => {
+            format!("no permission for {address}: choose a port from 1024")
+        }
+        ErrorKind::AddrNotAvailable => {
+            format!("{address} is not an address of this PC: 127.0.0.1 always is one")
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    }
+}
+
 impl Tcp {
     pub(super) fn open(address: SocketAddr) -> Result<Tcp, String> {
-        let listener = TcpListener::bind(address).map_err(|error| match error.kind() {
-            ErrorKind::AddrInUse => format!(
-                "{address} is in use: end the program that uses it, or choose another port, \
-                 or port 0 for any free one"
-            ),
-            ErrorKind::PermissionDenied => {
-                format!("no permission for {address}: choose a port from 1024")
-            }
-            ErrorKind::AddrNotAvailable => {
-                format!("{address} is not an address of this PC: 127.0.0.1 always is one")
-            }
-            _ => format!("cannot listen on {address}: {error}"),
-        })?;
-        let setup = listener
-            .set_nonblocking(true)
-            .and_then(|()| listener.local_addr());
-        let address = setup.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        let (listener, address) = listen(address)?;
         if !address.ip().is_loopback() {
-            eprintln!("warning: whoever reaches {address} can connect to whatever this PC reaches");
+            warn(&format!(
+                "warning: whoever reaches {address} can connect to whatever this PC reaches"
+            ));
         }
         Ok(Tcp {
             listener,
@@ -116,17 +130,17 @@ impl Endpoint for Tcp {
             if let Some(client) = &self.client
                 && !Tcp::leaving(client)
             {
-                eprintln!(
+                warn(&format!(
                     "refused {peer}: {} is connected, and a serial port has one host",
                     client.peer
-                );
+                ));
                 continue;
             }
             let setup = stream
                 .set_nonblocking(true)
                 .and_then(|()| stream.set_nodelay(true));
             if let Err(error) = setup {
-                eprintln!("lost {peer}: {error}");
+                warn(&format!("lost {peer}: {error}"));
                 continue;
             }
             self.lose();

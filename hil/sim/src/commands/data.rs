@@ -137,9 +137,16 @@ fn send_counted_hex(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     Ok(Outcome::Done(module.send_code(code)))
 }
 
-/// `AT+QISENDEX=<id>,"<hex>"`: payload without a prompt.
+/// `AT+QISENDEX=<id>,"<hex>"`: payload without a prompt. BG9x modules take a hint when to release the
+/// radio, too.
 fn send_hex(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
-    call.at_most(2)?;
+    match module.profile.commands {
+        CommandSet::Bg9x => {
+            call.at_most(3)?;
+            call.ranged_or(2, 0..=2, 0)?;
+        }
+        _ => call.at_most(2)?,
+    }
     let id = connect_id(module, call, 0)?;
     let data = bytes_of(call.quoted(1)?.as_bytes()).ok_or(Malformed)?;
     if data.is_empty() || data.len() > LONGEST_HEX {

@@ -10,19 +10,19 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new("+QIDNSCFG")
         .tcpip()
         .write(servers)
-        .samples(&["=1", "=1,\"192.0.2.53\",\"192.0.2.54\""]),
+        .samples(&["=@", "=@,\"192.0.2.53\",\"192.0.2.54\""]),
     Command::new("+QIDNSGIP")
         .tcpip()
         .write(look_up)
-        .samples(&["=1,\"server.example\""]),
+        .samples(&["=@,\"server.example\""]),
     Command::new("+QPING")
         .tcpip()
         .write(ping)
-        .samples(&["=1,\"192.0.2.7\"", "=1,\"192.0.2.7\",1,1"]),
+        .samples(&["=@,\"192.0.2.7\"", "=@,\"192.0.2.7\",1,1"]),
     Command::new("+QNTP")
         .tcpip()
         .write(time)
-        .samples(&["=1,\"192.0.2.7\"", "=1,\"192.0.2.7\",123,0,1,5"]),
+        .samples(&["=@,\"192.0.2.7\"", "=@,\"192.0.2.7\",123,0,1,5"]),
 ];
 
 type Result = std::result::Result<Outcome, Malformed>;
@@ -33,6 +33,9 @@ const LONGEST_NAME: usize = 253;
 fn servers(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     call.at_most(3)?;
     let id = call.ranged(0, module.profile.context_range())? as u8;
+    if module.profile.dns_needs_context && !module.is_active(id) {
+        return Ok(module.tcpip_error(561));
+    }
     if call.has(1) {
         let given = [call.quoted(1)?, call.quoted_or_empty(2)?];
         if given

@@ -4,6 +4,15 @@ use crate::at::parse::{Call, Malformed};
 use crate::at::reply::{Final, Reply, tcpip_text};
 use crate::at::table::{Command, Outcome};
 use crate::module::Module;
+use crate::profile::CommandSet;
+
+/// A BC660K has one port.
+const WITH_PORTS: &[CommandSet] = &[
+    CommandSet::Ec2x,
+    CommandSet::Bg9x,
+    CommandSet::Ec200u,
+    CommandSet::Ec200x,
+];
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::new("I").execute(identify).samples(&["0"]),
@@ -30,6 +39,7 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new("+QURCCFG")
         .test(urc_port_test)
         .write(urc_port)
+        .on(WITH_PORTS)
         .samples(&["=\"urcport\"", "=\"urcport\",\"uart1\""]),
     Command::new("+CSCS")
         .test(characters_test)
@@ -75,12 +85,18 @@ fn full_revision(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
     Ok(Outcome::OK)
 }
 
-/// An empty IMEI is one that was never written: CME error 23.
-fn imei(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
-    if module.profile.imei.is_empty() {
+/// An empty IMEI is one that was never written: CME error 23. The `AT+CGSN` of BC modules is the
+/// serial number, as 3GPP has it.
+fn imei(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
+    let serial = module.profile.commands == CommandSet::Bc && call.name == "+CGSN";
+    let number = match serial {
+        true => &module.profile.serial_number,
+        false => &module.profile.imei,
+    };
+    if number.is_empty() {
         return Ok(Outcome::Done(Final::Cme(23)));
     }
-    reply.row(&module.profile.imei);
+    reply.row(number);
     Ok(Outcome::OK)
 }
 
@@ -94,8 +110,20 @@ fn cmee(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     Ok(Outcome::OK)
 }
 
-fn urc_port_test(_: &mut Module, _: &Call, reply: &mut Reply) -> Result {
-    reply.row("+QURCCFG: \"urcport\",(\"usbat\",\"usbmodem\",\"uart1\",\"uart2\",\"all\")");
+/// The ports that URCs can go to.
+fn urc_ports(module: &Module) -> &'static [&'static str] {
+    match module.profile.commands {
+        CommandSet::Bg9x => &["usbat", "usbmodem", "uart1"],
+        CommandSet::Ec200u | CommandSet::Ec200x => &[
+            "usbat", "usbmodem", "usbnmea", "uart1", "uart2", "uart3", "all",
+        ],
+        CommandSet::Ec2x | CommandSet::Bc => &["usbat", "usbmodem", "uart1", "uart2", "all"],
+    }
+}
+
+fn urc_port_test(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
+    let ports = urc_ports(module).join("\",\"");
+    reply.row(format!("+QURCCFG: \"urcport\",(\"{ports}\")"));
     Ok(Outcome::OK)
 }
 
@@ -105,12 +133,11 @@ fn urc_port(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
         return Err(Malformed);
     }
     if call.has(1) {
-        match call.quoted(1)? {
-            port @ ("usbat" | "usbmodem" | "uart1" | "uart2" | "all") => {
-                module.saved.urc_port = port.to_owned()
-            }
-            _ => return Err(Malformed),
+        let wanted = call.quoted(1)?;
+        if !urc_ports(module).contains(&wanted) {
+            return Err(Malformed);
         }
+        module.saved.urc_port = wanted.to_owned();
     } else {
         reply.row(format!(
             "+QURCCFG: \"urcport\",\"{}\"",

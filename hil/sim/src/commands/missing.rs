@@ -16,6 +16,10 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::missing("+CMGR"),
     Command::missing("+CMGL"),
     Command::missing("+CMGD"),
+    Command::missing("+CNMI"),
+    Command::missing("+CPMS"),
+    // The state of the network in one row, whose fields are not all known.
+    Command::missing("+QCDS").on(&[CommandSet::Bg9x]),
     // Several channels on one line.
     Command::missing("+CMUX"),
     // TLS inside the module.

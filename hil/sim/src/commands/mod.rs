@@ -62,7 +62,8 @@ pub struct CommandInfo {
     pub name: &'static str,
     /// How much of it there is.
     pub coverage: Coverage,
-    /// An example of each of its forms, such as `AT+QIRD=0,1500`.
+    /// An example of each of its forms, such as `AT+QIRD=0,1500`. A registered module answers it if its
+    /// first context is active and connect id 0 is open.
     pub examples: Vec<String>,
 }
 
@@ -85,7 +86,7 @@ pub fn commands(profile: &Profile) -> Vec<CommandInfo> {
             chapter,
             name: command.name,
             coverage: command.coverage,
-            examples: command.examples(),
+            examples: command.examples(profile),
         })
         .collect()
 }
@@ -104,11 +105,25 @@ pub(crate) fn run(module: &mut Module, call: &Call, reply: &mut Reply) -> Outcom
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::at::parse::Form;
 
     #[test]
-    fn every_command_with_parameters_has_an_example() {
-        for command in all() {
-            assert!(command.has_samples(), "{}", command.name);
+    fn every_form_has_an_example_and_no_other() {
+        for command in all().filter(|one| one.coverage != Coverage::Missing) {
+            let lines = command.examples(&Profile::ec25());
+            let calls: Vec<Call> = lines
+                .iter()
+                .map(|line| {
+                    Call::next(&mut &line[2..])
+                        .expect("one")
+                        .expect("well formed")
+                })
+                .collect();
+            let given = |form| calls.iter().any(|call| call.form == form);
+            let forms = [Form::Execute, Form::Test, Form::Read, Form::Write];
+            let shown: Vec<Form> = forms.into_iter().filter(|form| given(*form)).collect();
+            assert_eq!(shown, command.forms(), "{}", command.name);
+            assert!(calls.iter().all(|call| call.name == command.name));
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .test(definition_test)
         .read(definitions)
         .write(define)
-        .samples(&["=3,\"IP\",\"internet\"", "=3"]),
+        .samples(&["=@,\"IP\",\"internet\"", "=@"]),
     Command::new("+CGACT")
         .test(bearer_test)
         .read(bearers)
@@ -33,11 +33,11 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new("+CGPADDR")
         .execute(addresses)
         .write(addresses)
-        .samples(&["=1", "=1,2"]),
+        .samples(&["=@"]),
     Command::new("+CGCONTRDP")
         .execute(parameters)
         .write(parameters)
-        .samples(&["=1"]),
+        .samples(&["=@"]),
     extended("+CGEREP").samples(&["=1", "=2,1"]),
     Command::new("+QICSGP")
         .tcpip()
@@ -79,7 +79,8 @@ fn context_id(module: &Module, call: &Call) -> std::result::Result<u8, Malformed
 }
 
 fn attach_read(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
-    reply.row(format!("+CGATT: {}", u8::from(module.in_service())));
+    let attached = module.attached && module.in_service();
+    reply.row(format!("+CGATT: {}", u8::from(attached)));
     Ok(Outcome::OK)
 }
 
@@ -169,11 +170,17 @@ fn bearers(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
     Ok(Outcome::OK)
 }
 
+/// The 3GPP layer knows more contexts than the TCP/IP commands.
+const HIGHEST_CID: u32 = 16;
+
 /// `AT+CGACT=<state>,<cid>`
 fn bearer(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     call.at_most(2)?;
     let on = call.ranged(0, 0..=1)? == 1;
-    let context = call.ranged(1, module.profile.context_range())? as u8;
+    let context = call.ranged(1, 0..=HIGHEST_CID)? as u8;
+    if on && module.is_held_off(context) {
+        return Ok(Outcome::Done(Final::Cme(100)));
+    }
     let at = module.now
         + match on {
             true => module.profile.activate_us,
@@ -229,9 +236,9 @@ fn context(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     call.at_most(6)?;
     let id = context_id(module, call)?;
     if !call.has(1) {
-        // The row has no context id; a type that was never set reads as 1.
+        // The row has no context id.
         let context = module.contexts.get(&id).cloned().unwrap_or_default();
-        let (kind, apn, user) = (context.kind.max(1), &context.apn, &context.user);
+        let (kind, apn, user) = (module.context_kind(id), &context.apn, &context.user);
         let (password, authentication) = (&context.password, context.authentication);
         reply.row(format!(
             "+QICSGP: {kind},\"{apn}\",\"{user}\",\"{password}\",{authentication}"
@@ -265,11 +272,12 @@ fn context(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
 fn active(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     for (id, context) in &module.contexts {
         if context.state == ContextState::Active {
-            let (name, kind) = (&call.name, context.kind.max(1));
-            reply.row(format!(
-                "{name}: {id},1,{kind}{}",
-                quoted(&context.addresses)
-            ));
+            let (name, kind) = (&call.name, module.context_kind(*id));
+            let shown = match module.profile.one_address_shown {
+                true => context.addresses.get(..1).unwrap_or_default(),
+                false => &context.addresses,
+            };
+            reply.row(format!("{name}: {id},1,{kind}{}", quoted(shown)));
         }
     }
     Ok(Outcome::OK)
@@ -279,8 +287,8 @@ fn active(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
 fn activate_by_urc(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     call.at_most(2)?;
     let id = context_id(module, call)?;
-    call.ranged_or(1, 0..=1, 1)?;
-    module.start_activate_ex(id);
+    let shows = call.ranged_or(1, 0..=1, 1)? == 1;
+    module.start_activate_ex(id, shows);
     Ok(Outcome::OK)
 }
 

@@ -2,7 +2,7 @@
 
 use super::numbers::extended;
 use crate::at::parse::{Call, Malformed};
-use crate::at::reply::Reply;
+use crate::at::reply::{Final, Reply};
 use crate::at::table::{Command, Outcome};
 use crate::module::{Module, Wait};
 use crate::profile::CommandSet;
@@ -22,6 +22,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .samples(&["=0", "=1"]),
     extended("+QSCLK").samples(&["=1"]),
     Command::new("+CPSMS")
+        .gaps()
         .test(saving_test)
         .read(saving_read)
         .execute(saving)
@@ -72,6 +73,10 @@ fn functionality(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
         }
         module.restart_soon();
         return Ok(Outcome::OK);
+    }
+    // A module that has no IMEI may not use its radio.
+    if level == 1 && module.profile.imei.is_empty() {
+        return Ok(Outcome::Done(Final::Cme(0)));
     }
     let at = module.now + module.profile.cfun_us;
     Ok(Outcome::Wait(Wait::Functionality { level, at }))

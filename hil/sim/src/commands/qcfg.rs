@@ -9,12 +9,22 @@ use crate::at::table::{Command, Outcome};
 use crate::module::Module;
 use crate::profile::CommandSet::{self, Bc, Bg9x, Ec2x, Ec200u, Ec200x};
 
-pub(super) const COMMANDS: &[Command] =
-    &[Command::new("+QCFG").test(test).write(write).samples(&[
-        "=\"nwscanmode\"",
-        "=\"nwscanmode\",3",
-        "=\"nwscanmode\",0,1",
-    ])];
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new("+QCFG")
+        .test(test)
+        .write(write)
+        .on(ALL)
+        .samples(&[
+            "=\"nwscanmode\"",
+            "=\"nwscanmode\",3",
+            "=\"nwscanmode\",0,1",
+        ]),
+    Command::new("+QCFG")
+        .test(test)
+        .write(write)
+        .on(&[Bc])
+        .samples(&["=\"slplocktimes\"", "=\"slplocktimes\",12"]),
+];
 
 type Result<T> = std::result::Result<T, Malformed>;
 
@@ -22,8 +32,10 @@ type Result<T> = std::result::Result<T, Malformed>;
 enum Value {
     /// One of these.
     Number(&'static [std::ops::RangeInclusive<u32>], &'static str),
-    /// Hexadecimal digits, with or without `0x`.
+    /// Hexadecimal digits that are kept as they are.
     Hex(&'static str),
+    /// A hexadecimal number, set with or without `0x`.
+    Mask(&'static str),
     /// One of these words, in quotes.
     Word(&'static [&'static str], &'static str),
 }
@@ -52,10 +64,11 @@ const fn radio(name: &'static str, values: &'static [Value], sets: &'static [Com
     }
 }
 
-use Value::{Hex, Number, Word};
+use Value::{Hex, Mask, Number, Word};
 
 const ALL: &[CommandSet] = &[Ec2x, Bg9x, Ec200u, Ec200x];
 const BIT: Value = Number(&[0..=1], "0");
+const BIT_ON: Value = Number(&[0..=1], "1");
 const RING: &[&str] = &["off", "pulse", "always", "auto", "wave"];
 const MS: Value = Number(&[5..=2_000], "120");
 const COUNT: Value = Number(&[1..=5], "1");
@@ -68,18 +81,14 @@ const ITEMS: &[Item] = &[
         &[Bg9x, Ec200u, Ec200x],
     ),
     radio("nwscanseq", &[Hex("0403020105")], &[Ec2x]),
-    radio("nwscanseq", &[Hex("020301")], &[Bg9x]),
+    radio("nwscanseq", &[Hex("00")], &[Bg9x]),
     radio("iotopmode", &[Number(&[0..=2], "2")], &[Bg9x]),
     radio(
         "band",
-        &[Hex("0x93"), Hex("0x1e0b9f38df"), Hex("0x3f")],
+        &[Mask("93"), Mask("1e0b9f38df"), Mask("3f")],
         &[Ec2x],
     ),
-    radio(
-        "band",
-        &[Hex("0xf"), Hex("0x80084"), Hex("0x80084")],
-        &[Bg9x],
-    ),
+    radio("band", &[Mask("f"), Mask("80084"), Mask("80084")], &[Bg9x]),
     radio("servicedomain", &[Number(&[0..=2], "2")], ALL),
     radio("roamservice", &[Number(&[1..=2, 255..=255], "255")], ALL),
     item("celevel", &[Number(&[0..=2], "0")], &[Bg9x]),
@@ -106,6 +115,22 @@ const ITEMS: &[Item] = &[
     item("airplanecontrol", &[BIT], ALL),
     item("ledmode", &[Number(&[0..=3], "0")], ALL),
     item("usbnet", &[Number(&[0..=3], "0")], &[Ec2x, Ec200u, Ec200x]),
+    // Vendor and product, and which ports there are.
+    item(
+        "usbcfg",
+        &[
+            Hex("0x2C7C"),
+            Hex("0x0125"),
+            BIT_ON,
+            BIT_ON,
+            BIT_ON,
+            BIT_ON,
+            BIT_ON,
+            BIT,
+            BIT,
+        ],
+        &[Ec2x],
+    ),
     item("cmux/urcport", &[Number(&[0..=4], "0")], ALL),
     item(
         "apready",
@@ -114,7 +139,7 @@ const ITEMS: &[Item] = &[
     ),
     item("psm/enter", &[BIT], &[Bg9x]),
     item("psm/urc", &[BIT], &[Bg9x]),
-    item("nccconf", &[Hex("1ff")], &[Bg9x]),
+    item("nccconf", &[Mask("1ff")], &[Bg9x]),
     item(
         "lapiconf",
         &[Number(&[0..=2], "2"), Number(&[0..=2], "2")],
@@ -137,7 +162,7 @@ fn find(module: &Module, name: &str) -> Option<&'static Item> {
 impl Value {
     fn first(&self) -> &'static str {
         match *self {
-            Number(_, first) | Hex(first) | Word(_, first) => first,
+            Number(_, first) | Hex(first) | Mask(first) | Word(_, first) => first,
         }
     }
 
@@ -153,7 +178,7 @@ impl Value {
                     .collect();
                 format!("({})", ranges.join(","))
             }
-            Hex(first) => format!("({first})"),
+            Hex(first) | Mask(first) => format!("({first})"),
             Word(words, _) => format!("(\"{}\")", words.join("\",\"")),
         }
     }
@@ -170,21 +195,26 @@ impl Value {
                 let number = call.number(i)?;
                 ranges.iter().any(|range| range.contains(&number))
             }
-            Hex(_) => {
+            Hex(_) | Mask(_) => {
                 (1..=32).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit())
             }
             Word(words, _) => words.contains(&text),
         };
-        if fits {
-            Ok(text.to_owned())
-        } else {
-            Err(Malformed)
+        match self {
+            _ if !fits => Err(Malformed),
+            Mask(_) => {
+                let number = u128::from_str_radix(digits, 16).map_err(|_| Malformed)?;
+                Ok(format!("{number:x}"))
+            }
+            _ => Ok(text.to_owned()),
         }
     }
 
-    fn shown(&self, value: &str) -> String {
+    /// As the read form prints it. BG9x modules put `0x` before a mask.
+    fn shown(&self, module: &Module, value: &str) -> String {
         match self {
             Word(..) => format!("\"{value}\""),
+            Mask(_) if module.profile.commands == Bg9x => format!("0x{value}"),
             _ => value.to_owned(),
         }
     }
@@ -222,7 +252,7 @@ fn write(module: &mut Module, call: &Call, reply: &mut Reply) -> Result<Outcome>
         let shown: Vec<String> = values
             .iter()
             .enumerate()
-            .map(|(i, value)| value.shown(&current(module, item, i)))
+            .map(|(i, value)| value.shown(module, &current(module, item, i)))
             .collect();
         reply.row(format!("+QCFG: \"{}\",{}", item.name, shown.join(",")));
         return Ok(Outcome::OK);

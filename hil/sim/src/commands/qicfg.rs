@@ -1,7 +1,8 @@
 //! `AT+QICFG`: the options of the TCP/IP commands. They are lost at a restart.
 //!
 //! What has no effect that a host could see is only remembered: `dns/cache`, `udp/sendmode`,
-//! `window/scale`, `sack`, `tcp/twrecycle`.
+//! `window/scale`, `sack`, `tcp/twrecycle`; and so is what is known by name only: `send/auto`,
+//! `recv/ignore`, `wakeup/data`, `pdp/retry`, `open_time`.
 
 use crate::at::parse::{Call, Malformed};
 use crate::at::reply::Reply;
@@ -42,10 +43,16 @@ pub(crate) enum Key {
     TwRecycle,
     SendBuffer,
     ShowLength,
+    OpenTime,
+    SendAuto,
+    RecvIgnore,
+    PdpRetry,
+    SendMode,
+    WakeupData,
 }
 
 /// How many options there are.
-const KEYS: usize = Key::ShowLength as usize + 1;
+const KEYS: usize = Key::WakeupData as usize + 1;
 
 /// A value of an option: its range as printed, its bounds, and what it is at first.
 struct Field(&'static str, u32, u32, u32);
@@ -170,9 +177,22 @@ const EC200U: &[Item] = &[
     item(Key::SendInfo, "sendinfo", &[BIT]),
     item(Key::FormatCfg, "formatcfg", &[BIT]),
     item(Key::TwRecycle, "tcp/twrecycle", &[BIT]),
+    item(Key::SendAuto, "send/auto", &[BIT]),
+    item(Key::RecvIgnore, "recv/ignore", &[BIT]),
+    // Deactivation or activation, LTE or GSM, how often more, and how many seconds apart.
+    item(
+        Key::PdpRetry,
+        "pdp/retry",
+        &[
+            BIT_ON,
+            BIT,
+            Field("(2-4)", 2, 4, 4),
+            Field("(1-60)", 1, 60, 8),
+        ],
+    ),
 ];
 
-/// From the application note of the EC200x series, without its `TCP/SendMode`; the order is a guess.
+/// From the application note of the EC200x series; the order is a guess.
 const EC200X: &[Item] = &[
     TRANS_PKT_SIZE,
     TRANS_WAIT_TM,
@@ -206,10 +226,16 @@ const EC200X: &[Item] = &[
         "send/buffersize",
         &[Field("(1460-10240)", 1_460, 10_240, 10_240)],
     ),
+    item(Key::SendMode, "TCP/SendMode", &[Field("(0-4)", 0, 4, 0)]),
+    item(Key::WakeupData, "wakeup/data", &[BIT]),
 ];
 
 /// From the firmware of a BC25.
-const BC: &[Item] = &[DATA_FORMAT, item(Key::ShowLength, "showlength", &[BIT])];
+const BC: &[Item] = &[
+    DATA_FORMAT,
+    item(Key::ShowLength, "showlength", &[BIT]),
+    item(Key::OpenTime, "open_time", &[Field("(1-36)", 1, 36, 36)]),
+];
 
 /// Which options a family has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -298,19 +324,19 @@ fn test(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
 }
 
 fn write(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
-    let name = call.quoted(0)?.to_ascii_lowercase();
+    let name = call.quoted(0)?;
     let items = module.profile.options.items();
     let item = items
         .iter()
-        .find(|item| item.name == name)
+        .find(|item| item.name.eq_ignore_ascii_case(name))
         .ok_or(Malformed)?;
     let given = call.len() - 1;
     if given == 0 {
         return Ok(query(module, item, reply));
     }
     call.at_most(1 + item.fields.len())?;
-    // Only keep-alive lets values away.
-    if given < item.fields.len() && item.key != Key::KeepAlive {
+    // Only these let values away.
+    if given < item.fields.len() && !matches!(item.key, Key::KeepAlive | Key::PdpRetry) {
         return Err(Malformed);
     }
     let mut values = [0; FIELDS];

@@ -47,11 +47,11 @@ fn registration_read(module: &mut Module, call: &Call, reply: &mut Reply) -> Res
     Ok(Outcome::OK)
 }
 
-/// With 4 the power saving timers are told, too.
+/// With 4 and 5 the power saving timers are told, too.
 fn most(module: &Module, call: &Call) -> u32 {
     let timers = matches!(module.profile.commands, CommandSet::Bg9x | CommandSet::Bc);
     if timers && call.name == "+CEREG" {
-        4
+        5
     } else {
         2
     }
@@ -59,7 +59,7 @@ fn most(module: &Module, call: &Call) -> u32 {
 
 fn registration_test(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     let levels = match most(module, call) {
-        4 => "0,1,2,4",
+        5 => "0,1,2,4,5",
         _ => "0-2",
     };
     reply.row(format!("{}: ({levels})", call.name));
@@ -87,7 +87,7 @@ fn operators(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
         _ if module.in_service() => 2,
         _ => 1,
     };
-    let (name, number, technology) = (&one.operator_name, &one.operator, one.technology);
+    let (name, number, technology) = (&one.operator_name, &one.operator, module.technology());
     let found = format!("({state},\"{name}\",\"{name}\",\"{number}\",{technology}),");
     reply.row(format!("+COPS: {found},(0,1,2,3,4),(0,1,2)"));
     let at = module.now + module.profile.scan_us;
@@ -95,6 +95,7 @@ fn operators(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
 }
 
 fn operator_read(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
+    let mode = module.settings.operator_mode;
     if module.in_service() {
         let format = module.settings.operator_format;
         let cellular = &module.cellular;
@@ -102,35 +103,41 @@ fn operator_read(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
             2 => &cellular.operator,
             _ => &cellular.operator_name,
         };
-        let technology = cellular.technology;
-        reply.row(format!("+COPS: 0,{format},\"{name}\",{technology}"));
+        let technology = module.technology();
+        reply.row(format!("+COPS: {mode},{format},\"{name}\",{technology}"));
     } else {
-        reply.row("+COPS: 0");
+        reply.row(format!("+COPS: {mode}"));
     }
     Ok(Outcome::OK)
 }
 
-/// Automatic selection, `=2` to leave the network, or `=3,<format>`, which only sets the format.
+/// `AT+COPS=<mode>[,<format>[,"<operator>"[,<technology>]]]`: 0 automatic, 1 this operator, 4 this one
+/// or automatic, 2 none; 3 only sets the format.
 fn operator(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
-    match call.number(0)? {
-        0 => module.select_network(true),
-        1 | 4 => {
-            let format = call.ranged(1, 0..=2)?;
-            let wanted = call.quoted(2)?;
-            let one = &module.cellular;
-            let here = match format {
-                2 => wanted == one.operator,
-                _ => wanted == one.operator_name,
-            };
-            if !here {
-                return Ok(Outcome::Done(Final::Cme(30)));
-            }
-            module.settings.operator_format = format as u8;
-            module.select_network(true);
+    call.at_most(4)?;
+    let mode = call.ranged(0, 0..=4)? as u8;
+    let named = matches!(mode, 1 | 4);
+    let format = match call.has(1) || named || mode == 3 {
+        true => Some(call.ranged(1, 0..=2)? as u8),
+        false => None,
+    };
+    if named {
+        let wanted = call.quoted(2)?;
+        let one = &module.cellular;
+        let here = match format {
+            Some(2) => wanted == one.operator,
+            _ => wanted == one.operator_name,
+        };
+        if !here && mode == 1 {
+            return Ok(Outcome::Done(Final::Cme(30)));
         }
-        2 => module.select_network(false),
-        3 => module.settings.operator_format = call.ranged(1, 0..=2)? as u8,
-        _ => return Err(Malformed),
+    }
+    if let Some(format) = format {
+        module.settings.operator_format = format;
+    }
+    if mode != 3 {
+        module.settings.operator_mode = if mode == 4 { 0 } else { mode };
+        module.select_network(mode != 2);
     }
     Ok(Outcome::OK)
 }

@@ -26,10 +26,6 @@ fn dbm(module: &Module) -> i32 {
     i32::from(module.cellular.rssi) * 2 - 113
 }
 
-fn bg9x(module: &Module) -> bool {
-    module.profile.commands == CommandSet::Bg9x
-}
-
 fn strength_test(_: &mut Module, _: &Call, reply: &mut Reply) -> Result {
     reply.row("+CSQ: (0-31,99),(0-7,99)");
     Ok(Outcome::OK)
@@ -45,8 +41,13 @@ fn strength(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
     Ok(Outcome::OK)
 }
 
-fn quality_test(_: &mut Module, _: &Call, reply: &mut Reply) -> Result {
-    reply.row("+QCSQ: (\"NOSERVICE\",\"GSM\",\"WCDMA\",\"LTE\")");
+fn quality_test(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
+    let names = match module.profile.commands {
+        CommandSet::Bg9x => "\"NOSERVICE\",\"GSM\",\"eMTC\",\"NBIoT\"",
+        CommandSet::Bc => "\"NOSERVICE\",\"NBIoT\"",
+        _ => "\"NOSERVICE\",\"GSM\",\"WCDMA\",\"LTE\"",
+    };
+    reply.row(format!("+QCSQ: ({names})"));
     Ok(Outcome::OK)
 }
 
@@ -57,12 +58,12 @@ fn quality(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
     let lte = |name: &str| format!("\"{name}\",{power},{rsrp},{sinr},{rsrq}");
     reply.row(format!(
         "+QCSQ: {}",
-        match cellular.technology {
+        match module.technology() {
             _ if !module.in_service() => "\"NOSERVICE\"".into(),
             0 | 1 | 3 => format!("\"GSM\",{power}"),
             2 | 4 | 5 | 6 => format!("\"WCDMA\",{power},{rsrp},{rsrq}"),
+            8 => lte("eMTC"),
             9 => lte("NBIoT"),
-            _ if bg9x(module) => lte("eMTC"),
             _ => lte("LTE"),
         }
     ));
@@ -75,17 +76,18 @@ fn network(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
         return Ok(Outcome::OK);
     }
     let cellular = &module.cellular;
-    let name = match cellular.technology {
-        0 | 1 => "GSM",
-        3 => "EDGE",
-        2 | 4 | 5 | 6 => "WCDMA",
-        9 => "NBIoT",
-        _ if bg9x(module) => "eMTC",
-        _ => "FDD LTE",
+    let (operator, channel) = (&cellular.operator, cellular.channel);
+    let lte = format!("LTE BAND {}", cellular.band);
+    let (name, band) = match module.technology() {
+        0 | 1 => ("GSM", "GSM 900"),
+        3 => ("EDGE", "GSM 900"),
+        2 | 4 | 5 | 6 => ("WCDMA", "WCDMA 2100"),
+        8 => ("eMTC", lte.as_str()),
+        9 => ("NBIoT", lte.as_str()),
+        _ => ("FDD LTE", lte.as_str()),
     };
-    let (operator, band, channel) = (&cellular.operator, cellular.band, cellular.channel);
     reply.row(format!(
-        "+QNWINFO: \"{name}\",\"{operator}\",\"LTE BAND {band}\",{channel}"
+        "+QNWINFO: \"{name}\",\"{operator}\",\"{band}\",{channel}"
     ));
     Ok(Outcome::OK)
 }
@@ -106,16 +108,37 @@ fn cell(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
         return Ok(Outcome::OK);
     }
     let one = &module.cellular;
-    let technology = if bg9x(module) { "eMTC" } else { "LTE" };
     let (country, network) = one.operator.split_at_checked(3).unwrap_or(("-", "-"));
     let state = match module.any_active() {
         true => "CONNECT",
         false => "NOCONN",
     };
-    reply.row(format!(
-        "+QENG: \"servingcell\",\"{state}\",\"{technology}\",\"FDD\",{country},{network},{},{},{},{},5,5,{},{},{},{},{},-",
-        one.cell, one.physical_cell, one.channel, one.band, one.area, one.rsrp, one.rsrq, dbm(module), one.sinr,
-    ));
+    let head = format!("+QENG: \"servingcell\",\"{state}\"");
+    let lte = |name: &str| {
+        let place = format!(
+            "{},{},{},{}",
+            one.cell, one.physical_cell, one.channel, one.band
+        );
+        let power = format!("{},{},{},{}", one.rsrp, one.rsrq, dbm(module), one.sinr);
+        let area = &one.area;
+        format!("\"{name}\",\"FDD\",{country},{network},{place},5,5,{area},{power},-")
+    };
+    // What the simulated air does not have is unknown.
+    let old = |name: &str, unknown: usize| {
+        let place = format!("{},{}", one.area, one.cell);
+        format!(
+            "\"{name}\",{country},{network},{place}{}",
+            ",-".repeat(unknown)
+        )
+    };
+    let cell = match module.technology() {
+        0 | 1 | 3 => old("GSM", 20),
+        2 | 4 | 5 | 6 => old("WCDMA", 10),
+        8 => lte("eMTC"),
+        9 => lte("NBIoT"),
+        _ => lte("LTE"),
+    };
+    reply.row(format!("{head},{cell}"));
     Ok(Outcome::OK)
 }
 

@@ -39,6 +39,9 @@ pub(super) const COMMANDS: &[Command] = &[
         .samples(&["=1,0"])
         .accepted(),
     Command::new("+QINISTAT").execute(initialised),
+    Command::new("+CRSM")
+        .write(restricted_access)
+        .samples(&["=176,28514,0,0,0", "=192,28514"]),
     Command::new("+CIMI").execute(imsi),
     Command::new("+QCCID").execute(iccid).on(INSERTED),
     Command::new("+CCID").execute(iccid).on(INSERTED),
@@ -103,6 +106,9 @@ fn lock(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
 }
 
 fn tries_read(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
+    if let Err(number) = module.pin_state() {
+        return cme(number);
+    }
     let lock = &module.sim_lock;
     reply.row(format!("+QPINC: \"SC\",{},{}", lock.tries, lock.puk_tries));
     reply.row("+QPINC: \"P2\",3,10");
@@ -111,6 +117,9 @@ fn tries_read(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
 
 fn tries(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     call.at_most(1)?;
+    if let Err(number) = module.pin_state() {
+        return cme(number);
+    }
     let lock = &module.sim_lock;
     match call.quoted(0)? {
         "SC" => reply.row(format!("+QPINC: \"SC\",{},{}", lock.tries, lock.puk_tries)),
@@ -137,14 +146,8 @@ fn inserted_urc(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     Ok(Outcome::OK)
 }
 
-/// 1 for the PIN, 2 for short messages, 4 for the phone book; all 7 once the URCs have come.
 fn initialised(module: &mut Module, _: &Call, reply: &mut Reply) -> Result {
-    let sum = match (module.sim_ready(), module.initialised()) {
-        (false, _) => 0,
-        (true, false) => 1,
-        (true, true) => module.profile.initialised,
-    };
-    reply.row(format!("+QINISTAT: {sum}"));
+    reply.row(format!("+QINISTAT: {}", module.initialised()));
     Ok(Outcome::OK)
 }
 
@@ -169,4 +172,40 @@ fn iccid(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
         }
         Err(number) => cme(number),
     }
+}
+
+/// The file with the networks to be preferred: the operator's own, over LTE.
+const PREFERRED: u32 = 0x6F62;
+/// Reads a file.
+const READ_BINARY: u32 = 176;
+
+/// `AT+CRSM=<command>[,<file>[,<offset>,<offset>,<length>]]`: the card has one file that can be read, and
+/// answers everything else with 6A82, file not found.
+fn restricted_access(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
+    call.at_most(7)?;
+    let command = call.ranged(0, 0..=255)?;
+    let file = call.ranged_or(1, 0..=65_535, 0)?;
+    match module.pin_state() {
+        Ok("READY") => {}
+        Ok(_) => return cme(11),
+        Err(number) => return cme(number),
+    }
+    if (command, file) != (READ_BINARY, PREFERRED) {
+        reply.row("+CRSM: 106,130,\"\"");
+        return Ok(Outcome::OK);
+    }
+    let data = format!("{}4000", network_code(&module.cellular.operator));
+    let length = call.ranged_or(4, 0..=255, 0)? as usize;
+    let length = if length == 0 { data.len() } else { length * 2 };
+    let data = data.get(..length).unwrap_or(&data);
+    reply.row(format!("+CRSM: 144,0,\"{data}\""));
+    Ok(Outcome::OK)
+}
+
+/// A country and network code as cards hold it: digits in pairs, the second first, `F` for a third digit
+/// of the network that there is not.
+fn network_code(operator: &str) -> String {
+    let digits: Vec<char> = operator.chars().collect();
+    let digit = |i: usize| digits.get(i).copied().unwrap_or('F');
+    [1, 0, 5, 2, 4, 3].map(digit).iter().collect()
 }

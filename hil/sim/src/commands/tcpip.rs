@@ -10,8 +10,8 @@ use crate::profile::CommandSet::{Ec2x, Ec200u, Ec200x};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::new("+QIOPEN").tcpip().write(open).samples(&[
-        "=1,1,\"TCP\",\"192.0.2.7\",7",
-        "=1,2,\"UDP\",\"192.0.2.7\",7,0,1",
+        "=@,1,\"TCP\",\"192.0.2.7\",7",
+        "=@,2,\"UDP\",\"192.0.2.7\",7,0,1",
     ]),
     Command::new("+QICLOSE")
         .tcpip()
@@ -22,7 +22,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .execute(list)
         .read(list)
         .write(list_some)
-        .samples(&["=0,1", "=1,0"]),
+        .samples(&["=0,@", "=1,0"]),
     Command::new("+QIACCEPT")
         .tcpip()
         .write(accept)
@@ -113,6 +113,9 @@ fn close(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
         return Ok(module.tcpip_error(572));
     }
     let open = module.sockets.get(id).is_some();
+    if !open && module.profile.close_unknown_fails {
+        return Ok(module.tcpip_error(567));
+    }
     let waits = module.start_close(id, seconds == 0);
     let until = module.now + u64::from(seconds) * 1_000_000;
     if module.settings.qicfg.get(Key::CloseMode, 0) == 1 {
@@ -174,7 +177,8 @@ fn rows(module: &Module, reply: &mut Reply, wanted: impl Fn(u8, &Row) -> bool) {
             true => module.local_address(row.context, ip).unwrap_or(ip),
             false => ip,
         };
-        let (service, server) = (row.service.name(), row.server.unwrap_or(0));
+        let own = if module.profile.own_server_id { id } else { 0 };
+        let (service, server) = (row.service.name(), row.server.unwrap_or(own));
         let (state, context, access_mode) =
             (module.socket_state(row), row.context, row.access_mode);
         let at_port = &module.profile.port;

@@ -113,13 +113,13 @@ fn rate_read(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     Ok(Outcome::OK)
 }
 
-/// The answer still has the old speed.
+/// The answer still has the old speed. With 0 the module looks for the host's.
 fn rate(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     call.at_most(1)?;
     let rate = call.number(0)?;
     if !module.profile.rates.contains(&rate) {
         return Err(Malformed);
     }
-    module.baud = rate;
+    (module.baud, module.found_speed) = (rate, None);
     Ok(Outcome::OK)
 }

@@ -23,7 +23,7 @@ use crate::at::table::Outcome;
 use crate::commands::numbers::Numbers;
 use crate::commands::qicfg::QicfgValues;
 use crate::config::{Boot, Cellular, Config, SimCard};
-use crate::dns::{Answer, Asker, Question, Resolver};
+use crate::dns::{Answer, Asker, Beyond, Question, Resolver};
 use crate::faults::Faults;
 use crate::net::{Internet, Limits, Net};
 use crate::profile::Profile;
@@ -45,6 +45,8 @@ pub(crate) enum Wait {
     Bearer { context: u8, on: bool, at: u64 },
     /// `AT+CGATT`
     Attach { on: bool, at: u64 },
+    /// `AT+QISEND` with `TCP/SendMode`: the peer's acknowledgement.
+    Acknowledged { id: u8 },
     /// Nothing but this time.
     Until(u64),
 }
@@ -58,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) registration_urc: [u8; 3],
     /// `AT+QISDE`
     pub(crate) payload_echo: bool,
+    /// `AT+COPS=<mode>`: how the operator is selected.
+    pub(crate) operator_mode: u8,
     /// `AT+COPS=3,<format>`
     pub(crate) operator_format: u8,
     pub(crate) simstat_urc: bool,
@@ -98,15 +102,22 @@ pub(crate) enum Power {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Event {
     Urc(String),
-    /// The module turns itself off, and on again.
-    Restart,
+    /// The module turns itself off, and on again; the start ends at this time, if one is given.
+    Restart(Option<u64>),
+    /// It hears nothing any more.
+    Leave,
+    /// It says which contexts are lost because it is on its way down.
+    TellContexts,
     TurnOff,
+    /// It turns itself off to save power, until this time if it is not woken before.
+    Sleep(Option<u64>),
     /// `AT+QIDEACTEX` takes effect.
     DeactivateEx(u8),
 }
 
 pub(crate) struct Module {
     pub(crate) now: u64,
+    /// `AT+IPR`; 0 if it is the host's.
     pub(crate) baud: u32,
     pub(crate) profile: Profile,
     pub(crate) cellular: Cellular,
@@ -116,6 +127,12 @@ pub(crate) struct Module {
     pub(crate) settings: Settings,
     pub(crate) saved: Saved,
     power: Power,
+    /// When power came.
+    pub(crate) powered_at: u64,
+    /// It is on its way down, and hears nothing any more.
+    pub(crate) leaving: bool,
+    /// The host's speed, once it is found, while [`Module::baud`] is 0.
+    pub(crate) found_speed: Option<u32>,
     /// The next start is without URCs.
     silent_boot: bool,
     /// `AT+CFUN`
@@ -123,7 +140,8 @@ pub(crate) struct Module {
     sim_ready_at: u64,
     /// When the search for a network ends.
     register_at: Option<u64>,
-    initialised_at: u64,
+    /// `AT+QINISTAT`
+    initialised: u8,
     /// Registered on the network, with the state in [`Cellular::registration`].
     registered: bool,
     /// `AT+COPS=2`
@@ -132,10 +150,12 @@ pub(crate) struct Module {
     pub(crate) attached: bool,
     /// `AT+CGACT`: contexts that the 3GPP layer holds beside those of `AT+QIACT`.
     pub(crate) bearers: BTreeSet<u8>,
-    /// `AT+QIACTEX`: when each can be done, and when it is given up.
-    activating: BTreeMap<u8, (u64, u64)>,
+    /// `AT+QIACTEX`
+    activating: BTreeMap<u8, pdp::Activation>,
     /// When power saving begins.
     sleep_at: Option<u64>,
+    /// When the module wakes from it by itself.
+    wake_at: Option<u64>,
     /// URCs that `AT+QCFG="urc/cache"` holds back.
     cached_urcs: Vec<Vec<u8>>,
     events: BTreeMap<(u64, u64), Event>,
@@ -166,7 +186,7 @@ impl Module {
             qcfg: BTreeMap::new(),
             psm: Psm::default(),
             edrx: None,
-            definitions: BTreeMap::new(),
+            definitions: BTreeMap::from([(profile.first_context, Definition::default())]),
         };
         let limits = Limits {
             retransmission: profile.retransmission_us,
@@ -184,17 +204,21 @@ impl Module {
             sim_card: config.sim_card.clone(),
             clock: Clock::default(),
             power: Power::Off,
+            powered_at: 0,
+            leaving: false,
+            found_speed: None,
             silent_boot: false,
             functionality: 1,
             sim_ready_at: 0,
             register_at: None,
-            initialised_at: 0,
+            initialised: 0,
             registered: false,
             network_left: false,
             attached: true,
             bearers: BTreeSet::new(),
             activating: BTreeMap::new(),
             sleep_at: None,
+            wake_at: None,
             cached_urcs: Vec::new(),
             events: BTreeMap::new(),
             sequence: 0,
@@ -202,7 +226,11 @@ impl Module {
             sockets: Sockets::default(),
             ping: None,
             ntp: None,
-            resolver: Resolver::new(config.internet == Internet::Real),
+            resolver: Resolver::new(match (config.internet, config.name_server) {
+                (Internet::Virtual, _) => Beyond::Nobody,
+                (Internet::Real, None) => Beyond::ThisPc,
+                (Internet::Real, Some(server)) => Beyond::Server(server),
+            }),
             net: Net::new(config, limits),
             faults: Faults::default(),
             last_error: 0,
@@ -210,11 +238,15 @@ impl Module {
             cut: false,
             profile,
         };
+        module.baud = module.first_baud();
         match config.boot {
             Boot::Off => {}
             Boot::Cold => module.power_on(),
             Boot::Booted => {
                 module.power = Power::On;
+                if module.sim_ready() {
+                    module.initialised = module.profile.initialised;
+                }
                 match module.sim_card {
                     SimCard::Ready => module.register(),
                     _ => module.start_sim_card(),
@@ -230,9 +262,27 @@ impl Module {
         self.power
     }
 
+    /// The speed of the serial port in bits a second; none while the module looks for the host's.
+    pub(crate) fn speed(&self) -> Option<u32> {
+        match self.baud {
+            0 => self.found_speed,
+            baud => Some(baud),
+        }
+    }
+
+    /// `AT+IPR` after a start.
+    fn first_baud(&self) -> u32 {
+        match self.profile.serial.autobaud {
+            true => 0,
+            false => self.saved.baud,
+        }
+    }
+
     /// Power comes: the module boots.
     pub(crate) fn power_on(&mut self) {
         if self.power == Power::Off {
+            self.powered_at = self.now;
+            self.wake_at = None;
             self.power = Power::Booting(self.now + self.profile.boot_us);
         }
     }
@@ -243,9 +293,11 @@ impl Module {
         self.silent_boot = false;
         self.cut = true;
         self.settings = Settings::new(&self.profile, &self.saved);
-        self.baud = self.saved.baud;
+        (self.baud, self.found_speed) = (self.first_baud(), None);
+        (self.leaving, self.wake_at) = (false, None);
         self.lock_sim_card();
         self.functionality = 1;
+        self.initialised = 0;
         (self.registered, self.network_left, self.attached) = (false, false, true);
         self.bearers.clear();
         self.activating.clear();
@@ -269,22 +321,40 @@ impl Module {
         self.power_on();
     }
 
-    /// Restarts after the time a module needs to leave the network.
+    /// `AT+CFUN=1,1`: restarts after the time a module needs to leave the network.
     pub(crate) fn restart_soon(&mut self) {
-        self.schedule(self.profile.shutdown_us, Event::Restart);
+        let down = self.profile.shutdown_us;
+        let Some(tells) = self.profile.pins.restart_tells_us else {
+            return self.schedule(down, Event::Restart(None));
+        };
+        let ready = self.now + down + self.profile.boot_us;
+        // Behind its answer.
+        self.schedule(10_000, Event::Leave);
+        self.schedule(tells, Event::TellContexts);
+        self.schedule(tells + down, Event::Restart(Some(ready)));
     }
 
     /// Turns itself off after the time a module needs to leave the network.
     pub(crate) fn turn_off_soon(&mut self) {
-        let us = self.profile.shutdown_us;
-        self.schedule(us, Event::Urc("POWERED DOWN".into()));
-        self.schedule(2 * us, Event::TurnOff);
+        self.turn_off_after(self.profile.shutdown_us);
     }
 
-    /// Turns itself off without a word of its own.
-    pub(crate) fn turn_off_silently(&mut self) {
+    /// The same, by the power key.
+    pub(crate) fn turn_off_by_key(&mut self) {
+        self.turn_off_after(self.profile.pins.power_off_us);
+    }
+
+    fn turn_off_after(&mut self, off_us: u64) {
+        let us = self.profile.shutdown_us;
+        self.schedule(us, Event::Urc("POWERED DOWN".into()));
+        self.schedule(us + off_us, Event::TurnOff);
+    }
+
+    /// Turns itself off without a word of its own, for this long.
+    pub(crate) fn sleep_soon(&mut self, us: Option<u64>) {
         self.sleep_at = None;
-        self.schedule(self.profile.shutdown_us, Event::TurnOff);
+        let until = us.map(|us| self.now + us);
+        self.schedule(self.profile.shutdown_us, Event::Sleep(until));
     }
 
     /// Restarts without a word: neither `RDY` nor what follows it.
@@ -295,11 +365,18 @@ impl Module {
 
     fn booted(&mut self) {
         self.power = Power::On;
-        let last = self.profile.boot_urcs.iter().map(|(after, _)| *after).max();
-        self.initialised_at = self.now + last.unwrap_or(0);
-        if !std::mem::take(&mut self.silent_boot) {
+        if std::mem::take(&mut self.silent_boot) {
+            self.initialised = self.profile.initialised;
+        } else {
             self.urc("RDY");
             self.schedule_sim_urcs(self.profile.boot_urcs.clone());
+            if self.profile.pins.sim_urcs_twice {
+                let again = self.profile.sim_urcs.iter();
+                let last = self.profile.boot_urcs.iter().map(|(after, _)| *after).max();
+                let after = last.unwrap_or(0);
+                let again = again.map(|(us, text)| (after + us, text.clone())).collect();
+                self.schedule_sim_urcs(again);
+            }
         }
         self.start_sim_card();
     }
@@ -351,9 +428,23 @@ impl Module {
         })
     }
 
-    /// Whether everything a start takes is done.
-    pub(crate) fn initialised(&self) -> bool {
-        self.now >= self.initialised_at
+    /// `AT+QINISTAT`: 1 for the PIN, 2 for short messages, 4 for the phone book.
+    pub(crate) fn initialised(&self) -> u8 {
+        if self.sim_ready() {
+            self.initialised
+        } else {
+            0
+        }
+    }
+
+    /// A URC of a start was due.
+    fn progress(&mut self, urc: &str) {
+        self.initialised |= match urc {
+            "+CPIN: READY" => 1,
+            "+QIND: SMS DONE" => 2,
+            "+QIND: PB DONE" => 4,
+            _ => 0,
+        };
     }
 
     /// The IPv4 address that the network gives a context.
@@ -378,6 +469,9 @@ impl Module {
 
     /// Does what is due.
     pub(crate) fn tick(&mut self) {
+        if self.wake_at.is_some_and(|at| at <= self.now) {
+            self.power_on();
+        }
         if let Power::Booting(until) = self.power
             && until <= self.now
         {
@@ -388,9 +482,23 @@ impl Module {
                 break;
             }
             match entry.remove() {
-                Event::Urc(text) => self.urc(&text),
-                Event::Restart => self.restart(),
+                Event::Urc(text) => {
+                    self.progress(&text);
+                    self.urc(&text);
+                }
+                Event::Restart(ready) => {
+                    self.restart();
+                    if let Some(ready) = ready {
+                        self.power = Power::Booting(ready);
+                    }
+                }
+                Event::Leave => self.leaving = true,
+                Event::TellContexts => self.tell_contexts(),
                 Event::TurnOff => self.power_off(),
+                Event::Sleep(until) => {
+                    self.power_off();
+                    self.wake_at = until;
+                }
                 Event::DeactivateEx(context) => self.deactivated_ex(context),
             }
         }
@@ -421,7 +529,7 @@ impl Module {
             us: self.cellular.dns_us,
             limit_us: self.profile.dns_timeout_us,
             ttl: self.profile.dns_ttl,
-            kind: self.contexts.get(&context).map_or(1, |one| one.kind),
+            kind: self.context_kind(context),
         };
         self.resolver.ask(self.now, &question);
     }
@@ -443,6 +551,7 @@ impl Module {
             self.ntp_at(),
             self.activating_at(),
             self.sleep_at,
+            self.wake_at,
             self.net.next(self.now),
         ]
         .into_iter()
@@ -453,7 +562,7 @@ impl Module {
     /// When to look at a blocking command again, if nothing else happens before.
     pub(crate) fn wait_until(&self, wait: &Wait) -> Option<u64> {
         Some(match *wait {
-            Wait::Connect { .. } => return None,
+            Wait::Connect { .. } | Wait::Acknowledged { .. } => return None,
             Wait::Close { until, .. } => until,
             Wait::Activate { ready, .. } if ready > self.now => ready,
             Wait::Activate { until, .. } => until,
@@ -469,6 +578,7 @@ impl Module {
     pub(crate) fn check(&mut self, wait: &Wait) -> Option<Outcome> {
         match *wait {
             Wait::Connect { id } => self.check_connect(id),
+            Wait::Acknowledged { id } => self.check_acknowledged(id),
             Wait::Close { id, until } => self.check_close(id, until),
             Wait::Activate {
                 context,
@@ -507,6 +617,7 @@ impl Settings {
             cmee: profile.cmee,
             registration_urc: saved.registration_urc,
             payload_echo: true,
+            operator_mode: 0,
             operator_format: 0,
             simstat_urc: false,
             qicfg: QicfgValues::new(profile),

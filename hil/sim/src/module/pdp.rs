@@ -34,6 +34,16 @@ pub(crate) struct Context {
     pub(crate) name_servers: Option<[String; 2]>,
 }
 
+/// An `AT+QIACTEX` that is going on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Activation {
+    /// When it can be done, and when it is given up.
+    ready: u64,
+    until: u64,
+    /// Its URC shows the addresses.
+    shows: bool,
+}
+
 /// A context as `AT+CGDCONT` defines it; it survives a restart.
 #[derive(Debug, Clone)]
 pub(crate) struct Definition {
@@ -42,11 +52,36 @@ pub(crate) struct Definition {
     pub(crate) apn: String,
 }
 
+impl Default for Definition {
+    fn default() -> Definition {
+        Definition {
+            kind: "IP".into(),
+            apn: String::new(),
+        }
+    }
+}
+
 impl Module {
     pub(crate) fn context_state(&self, context: u8) -> ContextState {
         self.contexts
             .get(&context)
             .map_or(ContextState::Inactive, |c| c.state)
+    }
+
+    /// Its type: 1 IPv4, 2 IPv6, 3 both.
+    pub(crate) fn context_kind(&self, context: u8) -> u8 {
+        let set = self.contexts.get(&context).map_or(0, |one| one.kind);
+        if set == 0 {
+            self.profile.context_type
+        } else {
+            set
+        }
+    }
+
+    /// Whether another context is held that leaves no room for this one.
+    pub(crate) fn is_held_off(&self, context: u8) -> bool {
+        let held = self.profile.held_bearer;
+        held.is_some_and(|held| held != context && self.bearers.contains(&held))
     }
 
     pub(crate) fn is_active(&self, context: u8) -> bool {
@@ -62,6 +97,9 @@ impl Module {
             ContextState::Active => return Outcome::OK,
             ContextState::Lost => return self.tcpip_error(570),
             ContextState::Inactive => {}
+        }
+        if self.is_held_off(context) {
+            return self.tcpip_error(572);
         }
         if self.functionality != 1 || !self.sim_ready() || !self.attached {
             return self.tcpip_error(561);
@@ -109,12 +147,13 @@ impl Module {
             *user != entry.user || *password != entry.password
         };
         let refused = self.cellular.denied_apns.iter().any(|denied| denied == apn)
+            || self.cellular.apn.as_ref().is_some_and(|only| only != apn)
             || self.cellular.credentials.as_ref().is_some_and(wrong);
         if full || refused {
             return false;
         }
         entry.state = ContextState::Active;
-        let kind = entry.kind;
+        let kind = self.context_kind(context);
         let mut addresses = Vec::new();
         if kind != 2 {
             addresses.push(self.context_address(context).into());
@@ -132,8 +171,12 @@ impl Module {
     }
 
     pub(crate) fn auto_activate(&mut self) {
+        if self.in_service() {
+            self.bearers.extend(self.profile.held_bearer);
+        }
         if let Some(context) = self.profile.auto_activate
             && self.in_service()
+            && !self.is_held_off(context)
             && self.context_state(context) == ContextState::Inactive
         {
             self.activate(context);
@@ -174,6 +217,26 @@ impl Module {
         active
     }
 
+    /// The network takes every context away.
+    pub(crate) fn pdpdeact_all(&mut self) {
+        let all: Vec<u8> = self.contexts.keys().copied().collect();
+        for context in all {
+            self.pdpdeact(context);
+        }
+    }
+
+    /// The module is on its way down: the contexts that were active are lost. The line end before each
+    /// URC was seen on a BG96.
+    pub(super) fn tell_contexts(&mut self) {
+        let all: Vec<u8> = self.contexts.keys().copied().collect();
+        for context in all {
+            if self.is_active(context) {
+                self.lose(context, ContextState::Lost);
+                self.urc(&format!("\r\n+QIURC: \"pdpdeact\",{context}"));
+            }
+        }
+    }
+
     /// The sockets of the context are dead, but their ids stay occupied.
     fn lose(&mut self, context: u8, state: ContextState) {
         self.sockets.lose_context(context);
@@ -191,7 +254,7 @@ impl Module {
     }
 
     /// `+CGEV`, if `AT+CGEREP` asked for it.
-    fn tell_of_bearer(&mut self, event: &str) {
+    pub(super) fn tell_of_bearer(&mut self, event: &str) {
         if self.settings.numbers.get("+CGEREP", 0) > 0 {
             self.urc(&format!("+CGEV: {event}"));
         }
@@ -239,55 +302,60 @@ impl Module {
         self.attached = on;
         if !on {
             self.bearers.clear();
-            let all: Vec<u8> = self.contexts.keys().copied().collect();
-            for context in all {
-                self.pdpdeact(context);
-            }
+            self.pdpdeact_all();
         }
     }
 
     /// `AT+QIACTEX` begins; what becomes of it is a URC.
-    pub(crate) fn start_activate_ex(&mut self, context: u8) {
+    pub(crate) fn start_activate_ex(&mut self, context: u8, shows: bool) {
         match self.start_activate(context) {
             Outcome::Wait(Wait::Activate { ready, until, .. }) => {
-                self.activating.insert(context, (ready, until));
+                let activation = Activation {
+                    ready,
+                    until,
+                    shows,
+                };
+                self.activating.insert(context, activation);
             }
-            outcome => self.activated_ex(context, &outcome),
+            outcome => self.activated_ex(context, shows, &outcome),
         }
     }
 
-    fn activated_ex(&mut self, context: u8, outcome: &Outcome) {
+    fn activated_ex(&mut self, context: u8, shows: bool, outcome: &Outcome) {
         let error = match outcome {
             Outcome::Done(Final::Ok) => 0,
             _ => self.last_error,
         };
         let shown = match self.contexts.get(&context) {
-            Some(one) if error == 0 => format!(",{}{}", one.kind.max(1), quoted(&one.addresses)),
+            Some(one) if error == 0 && shows => {
+                format!(",{}{}", self.context_kind(context), quoted(&one.addresses))
+            }
             _ => String::new(),
         };
         self.urc(&format!("+QIACTEX: {context},{error}{shown}"));
     }
 
     pub(super) fn tick_activating(&mut self) {
-        let due: Vec<(u8, (u64, u64))> = self
+        let all: Vec<(u8, Activation)> = self
             .activating
             .iter()
-            .map(|(context, times)| (*context, *times))
+            .map(|(context, one)| (*context, *one))
             .collect();
-        for (context, (ready, until)) in due {
-            if let Some(outcome) = self.check_activate(context, ready, until) {
+        for (context, one) in all {
+            if let Some(outcome) = self.check_activate(context, one.ready, one.until) {
                 self.activating.remove(&context);
-                self.activated_ex(context, &outcome);
+                self.activated_ex(context, one.shows, &outcome);
             }
         }
     }
 
     /// When to look at an `AT+QIACTEX` again.
     pub(super) fn activating_at(&self) -> Option<u64> {
-        let times = self.activating.values();
-        times
-            .map(|(ready, until)| if *ready > self.now { *ready } else { *until })
-            .min()
+        let due = |one: &Activation| match one.ready > self.now {
+            true => one.ready,
+            false => one.until,
+        };
+        self.activating.values().map(due).min()
     }
 
     /// `AT+QIDEACTEX` begins.

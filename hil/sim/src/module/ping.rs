@@ -50,6 +50,13 @@ impl Module {
                 return Outcome::OK;
             }
         }
+        // The address is only there to be shown: nothing can be read from it.
+        if self.contexts.get(&context).is_some_and(|one| one.stale) {
+            self.last_error = 550;
+            self.urc("+QPING: 559");
+            self.urc("+QPING: 550");
+            return Outcome::OK;
+        }
         self.ping = Some(Ping {
             context,
             number,

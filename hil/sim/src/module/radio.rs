@@ -64,6 +64,7 @@ impl Module {
             module.registered = false;
         });
         self.deactivate_all();
+        self.initialised = 0;
         self.start_sim_card();
         if self.sim_card == SimCard::Absent {
             self.urc("+CPIN: NOT READY");
@@ -90,6 +91,14 @@ impl Module {
         }
     }
 
+    /// The access technology as it is printed: LTE-M and NB-IoT modules have numbers of their own.
+    pub(crate) fn technology(&self) -> u8 {
+        match self.cellular.technology {
+            7 => self.profile.lte_technology,
+            other => other,
+        }
+    }
+
     /// Registered at home or roaming.
     pub(crate) fn in_service(&self) -> bool {
         (0..COMMANDS.len()).any(|domain| matches!(self.registration(domain), 1 | 5))
@@ -99,6 +108,7 @@ impl Module {
     fn changing_registration(&mut self, change: impl FnOnce(&mut Module)) {
         let before = COMMANDS.map(|name| self.registration_urc(name));
         change(self);
+        self.net.covered = self.in_service();
         for (name, before) in COMMANDS.iter().zip(before) {
             let after = self.registration_urc(name);
             if after != before
@@ -119,18 +129,17 @@ impl Module {
     /// `<stat>[,"<area>","<cell>",<technology>]`, as much of it as was asked for.
     pub(crate) fn registration_fields(&self, domain: usize) -> String {
         let stat = self.registration(domain);
-        let Cellular {
-            area,
-            cell,
-            technology,
-            ..
-        } = &self.cellular;
+        let Cellular { area, cell, .. } = &self.cellular;
+        let technology = self.technology();
         match (self.settings.registration_urc[domain], stat) {
             (2, 1 | 5) => format!("{stat},\"{area}\",\"{cell}\",{technology}"),
-            (4, 1 | 5) => {
+            (4 | 5, 1 | 5) => {
                 let psm = &self.saved.psm;
-                let (active, update) = (&psm.active, &psm.update);
-                format!("{stat},\"{area}\",\"{cell}\",{technology},,,\"{active}\",\"{update}\"")
+                let timers = match psm.on {
+                    true => format!(",,,\"{}\",\"{}\"", psm.active, psm.update),
+                    false => String::new(),
+                };
+                format!("{stat},\"{area}\",\"{cell}\",{technology}{timers}")
             }
             _ => stat.to_string(),
         }
@@ -165,10 +174,14 @@ impl Module {
 
     /// Sets the registration state, as if the network had changed its mind.
     pub(crate) fn set_registration(&mut self, stat: u8) {
+        let served = self.in_service();
         self.changing_registration(|module| {
             module.cellular.registration = stat;
             module.registered = true;
         });
+        if served && !self.in_service() {
+            self.tell_of_bearer("NW DETACH");
+        }
     }
 
     /// `AT+CFUN=<level>` takes effect.
@@ -186,6 +199,7 @@ impl Module {
             self.deactivate_all();
         }
         if level == 0 {
+            self.initialised = 0;
             self.urc("+CPIN: NOT READY");
         } else if before == 0 {
             self.schedule_sim_urcs(self.profile.sim_urcs.clone());

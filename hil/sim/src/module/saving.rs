@@ -51,7 +51,8 @@ impl Module {
         } else if self.qcfg_number("psm/urc", 0) == 1 {
             self.urc("PSM POWER DOWN");
         }
-        self.turn_off_silently();
+        let update = self.saved.psm.update_s() * 1_000_000;
+        self.sleep_soon((update > 0).then_some(update));
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Link {
     pub loss_ppm: u32,
     /// Packets that those behind them overtake, in a million.
     pub reorder_ppm: u32,
+    /// Whether everything is lost: no coverage.
+    pub down: bool,
     /// Bytes a second; 0 for no limit.
     pub rate: u64,
     /// Times, in µs, at which nothing passes: a packet sent within one of them is lost.
@@ -37,6 +39,7 @@ impl Default for Link {
             jitter_us: 0,
             loss_ppm: 0,
             reorder_ppm: 0,
+            down: false,
             rate: 0,
             blackouts: Vec::new(),
             nat_tcp_us: 0,
@@ -73,7 +76,8 @@ impl Way {
         } else {
             self.free_at = start;
         }
-        if link.blackouts.iter().any(|b| b.contains(&now)) || rng.chance(link.loss_ppm) {
+        if link.down || link.blackouts.iter().any(|b| b.contains(&now)) || rng.chance(link.loss_ppm)
+        {
             return;
         }
         let arrival = self.free_at + link.delay_us + rng.up_to(link.jitter_us);

@@ -1,5 +1,6 @@
 //! The network: the module's IP stack, the link, and the world behind it.
 
+mod capture;
 mod datagrams;
 mod gateway;
 mod link;
@@ -18,6 +19,7 @@ mod tcp;
 mod udp;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
 use smoltcp::wire::IpCidr;
@@ -35,6 +37,7 @@ pub(crate) use udp::OpenUdp;
 
 use crate::config::Config;
 use crate::rng::Rng;
+use capture::Capture;
 use datagrams::Datagrams;
 use gateway::{Gateway, Pair, Verdict};
 use link::Way;
@@ -96,6 +99,8 @@ pub(crate) struct Net {
     udp: UdpTable,
     pinger: Pinger,
     link: Link,
+    /// Whether the module is registered: nothing passes if not.
+    pub(crate) covered: bool,
     up: Way,
     down: Way,
     gateway: Gateway,
@@ -107,6 +112,7 @@ pub(crate) struct Net {
     forwards: Forwards,
     real_ping: RealPing,
     tap: Option<Tap>,
+    capture: Option<Capture>,
     /// Hosts that are switched off.
     silent: BTreeSet<IpAddr>,
     nat: Nat,
@@ -121,6 +127,7 @@ impl Net {
             addresses: Vec::new(),
             tcp: TcpTable::new(limits, rng.next_u64()),
             link: config.link.clone(),
+            covered: true,
             up: Way::default(),
             down: Way::default(),
             gateway: Gateway::new(rng.next_u64()),
@@ -133,6 +140,7 @@ impl Net {
             silent: BTreeSet::new(),
             nat: Nat::default(),
             tap: None,
+            capture: None,
             datagrams: Datagrams::new(config.internet == Internet::Real),
             // A generator of its own: what is left to chance on the link must not depend on this.
             udp: UdpTable::new(Rng::new(!config.seed).next_u64()),
@@ -192,6 +200,11 @@ impl Net {
 
     pub(crate) fn peer(&mut self, now: u64, server: SocketAddr) -> Option<&mut PeerIo> {
         self.gateway.youngest(now, server)
+    }
+
+    /// Whether nothing passes.
+    pub(crate) fn is_down(&self) -> bool {
+        self.link.down || !self.covered
     }
 
     pub(crate) fn link_mut(&mut self) -> &mut Link {
@@ -377,6 +390,32 @@ impl Net {
         self.tap = Some(tap);
     }
 
+    pub(crate) fn set_capture(&mut self, out: Box<dyn Write + Send>) -> std::io::Result<()> {
+        self.capture = Some(Capture::new(out)?);
+        Ok(())
+    }
+
+    pub(crate) fn end_capture(&mut self) {
+        self.capture = None;
+    }
+
+    pub(crate) fn capture_failure(&self) -> Option<&std::io::Error> {
+        self.capture.as_ref()?.failure()
+    }
+
+    fn see(&mut self, now: u64, packet: &[u8]) {
+        if self.tap.is_none() && self.capture.is_none() {
+            return;
+        }
+        let packet = packet::with_checksums(packet.to_vec());
+        if let Some(tap) = &mut self.tap {
+            tap(now, &packet);
+        }
+        if let Some(capture) = &mut self.capture {
+            capture.packet(now, &packet);
+        }
+    }
+
     fn poll_module(&mut self, now: u64) {
         if self.module.next(now).is_some_and(|at| at <= now)
             || self.tcp.next().is_some_and(|at| at <= now)
@@ -394,7 +433,7 @@ impl Net {
             // A listener has one spare socket, and smoltcp's UDP sockets hold little.
             let one_by_one = self.tcp.listens() || !self.udp.is_empty();
             while let Some(packet) = self.down.receive(now) {
-                tap(&mut self.tap, now, &packet);
+                self.see(now, &packet);
                 self.module.receive(packet);
                 if one_by_one {
                     self.poll_module(now);
@@ -402,9 +441,11 @@ impl Net {
             }
             self.poll_module(now);
             while let Some(packet) = self.module.transmit() {
-                tap(&mut self.tap, now, &packet);
-                self.up.send(now, packet, &self.link, &mut self.rng);
+                self.see(now, &packet);
                 busy = true;
+                if self.covered {
+                    self.up.send(now, packet, &self.link, &mut self.rng);
+                }
             }
             while let Some(packet) = self.up.receive(now) {
                 busy = true;
@@ -465,8 +506,10 @@ impl Net {
                 if seen.is_some_and(|seen| !self.nat.inward(now, &seen, &self.link)) {
                     continue;
                 }
-                self.down.send(now, packet, &self.link, &mut self.rng);
                 busy = true;
+                if self.covered {
+                    self.down.send(now, packet, &self.link, &mut self.rng);
+                }
             }
             if !busy {
                 return;
@@ -490,12 +533,6 @@ impl Net {
         .into_iter()
         .flatten()
         .min()
-    }
-}
-
-fn tap(tap: &mut Option<Tap>, now: u64, packet: &[u8]) {
-    if let Some(tap) = tap {
-        tap(now, &packet::with_checksums(packet.to_vec()));
     }
 }
 

@@ -1,7 +1,7 @@
 //! A host for tests: sends bytes, and compares what comes back byte by byte.
 #![allow(dead_code, reason = "every test file uses another part")]
 
-use quectel_sim::{Config, Sim};
+use quectel_sim::{Config, Profile, Sim};
 
 /// How long a host waits for an answer, in µs.
 const PATIENCE: u64 = 200_000_000;
@@ -16,11 +16,81 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
     bytes.escape_ascii().to_string()
 }
 
+/// The set-up of a module of a family.
+pub(crate) fn family(name: &str) -> Config {
+    Config {
+        profile: Profile::named(name).expect("a family"),
+        ..Config::default()
+    }
+}
+
 impl Host {
     pub(crate) fn new(config: Config) -> Host {
         Host {
             sim: Sim::new(config),
         }
+    }
+
+    /// A host whose module does not echo commands.
+    #[track_caller]
+    pub(crate) fn quiet(config: Config) -> Host {
+        let mut host = Host::new(config);
+        host.talk("ATE0\r", "ATE0\r\r\nOK\r\n");
+        host
+    }
+
+    /// The same of a family.
+    #[track_caller]
+    pub(crate) fn family(name: &str) -> Host {
+        Host::quiet(family(name))
+    }
+
+    /// Power goes and comes back; the URCs of the start pass, and the echo is turned off.
+    #[track_caller]
+    pub(crate) fn power_cycle(&mut self) {
+        self.sim.power_off();
+        self.sim.power_on();
+        self.sim.run_until(self.sim.now() + 30_000_000);
+        self.forget();
+        self.talk("ATE0\r", "ATE0\r\r\nOK\r\n");
+    }
+
+    /// Drops what has come.
+    pub(crate) fn forget(&mut self) {
+        let n = self.sim.readable();
+        self.take(n);
+    }
+
+    /// Sends a command and expects these rows and `OK`.
+    #[track_caller]
+    pub(crate) fn rows(&mut self, command: &str, rows: &[&str]) {
+        let rows = match rows {
+            [] => String::new(),
+            rows => format!("\r\n{}\r\n", rows.join("\r\n")),
+        };
+        self.talk(format!("{command}\r"), format!("{rows}\r\nOK\r\n"));
+    }
+
+    /// Sends commands, each to be answered with nothing but `OK`.
+    #[track_caller]
+    pub(crate) fn ok(&mut self, commands: &[&str]) {
+        for command in commands {
+            self.rows(command, &[]);
+        }
+    }
+
+    /// Sends commands, each to be answered with this error and nothing else.
+    #[track_caller]
+    pub(crate) fn fail(&mut self, error: &str, commands: &[&str]) {
+        for command in commands {
+            self.talk(format!("{command}\r"), format!("\r\n{error}\r\n"));
+        }
+    }
+
+    /// Expects this URC next.
+    #[track_caller]
+    pub(crate) fn urc(&mut self, text: &str) {
+        self.expect(format!("\r\n{text}\r\n"));
     }
 
     /// A host whose module has its echoes off and context 1 active.

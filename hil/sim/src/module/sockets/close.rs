@@ -36,6 +36,13 @@ impl Module {
         }
     }
 
+    /// Closes a connection, and does not wait for the end of it.
+    pub(crate) fn hang_up(&mut self, id: u8) {
+        if self.start_close(id, false) {
+            self.release(id);
+        }
+    }
+
     /// What a close that has ended is answered with.
     pub(crate) fn closed(&self) -> Outcome {
         match self.profile.close_ok {

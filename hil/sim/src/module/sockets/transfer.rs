@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::{RowState, Service};
 use crate::at::reply::Final;
+use crate::at::table::Outcome;
 use crate::commands::qicfg::Key;
 use crate::module::Module;
 use crate::net::SocketId;
@@ -71,6 +72,23 @@ impl Module {
             Final::SendOk if self.profile.ok_before_send_ok => Final::OkSendOk,
             code => code,
         }
+    }
+
+    /// What `AT+QISEND` has to wait for once the payload was taken.
+    pub(crate) fn awaits_acknowledgement(&self, id: u8, code: Final) -> bool {
+        let mode = self.settings.qicfg.get(Key::SendMode, 0);
+        let tcp = self.sockets.get(id).is_some_and(|row| row.tcp().is_some());
+        mode > 0 && tcp && code == Final::SendOk
+    }
+
+    /// Whether everything that was sent is acknowledged, or never will be.
+    pub(in crate::module) fn check_acknowledged(&mut self, id: u8) -> Option<Outcome> {
+        if let Err(error) = self.may_send(id, None) {
+            return Some(self.tcpip_error(error));
+        }
+        let counters = self.send_counters(id);
+        let done = counters.is_none_or(|[_, _, unacked]| unacked == 0);
+        done.then_some(Outcome::Done(Final::SendOk))
     }
 
     /// What `sendinfo` puts in the place of `SEND OK` and `SEND FAIL`.

@@ -61,7 +61,8 @@ impl Module {
 
     /// Reports data and the peer's end of a connection.
     fn notice(&mut self, id: u8, ended: bool) {
-        let recvind = self.settings.qicfg.get(Key::RecvInd, 0) == 1;
+        let wanted = |key| self.settings.qicfg.get(key, 0) == 1;
+        let recvind = wanted(Key::RecvInd) || wanted(Key::ShowLength);
         let after_drain = self.profile.closed_urc == ClosedUrc::AfterDrain;
         let Some(row) = self.sockets.rows.get_mut(&id) else {
             return;

@@ -21,21 +21,19 @@ pub use self::{
     tcp::{TcpReader, TcpSocket, TcpWriter},
     udp::UdpSocket,
 };
-use self::{
-    tcp::Socket,
-    wait::{Module, Place},
-};
+use self::{tcp::Socket, wait::Place};
 use crate::{
     config::Config,
-    engine::{Addresses, Counters, Engine, Event, Fault, ModuleInfo},
+    engine::{Addresses, Counters, Engine, Event, Fault, ModuleInfo, Wait},
     error::OpenError,
     slot::{Handle, Slot},
 };
 pub use crate::{engine::Received, socket::Error};
 
-/// Tasks that can wait for the module at the same time, besides those that
-/// wait for a socket. One more wakes another, which then asks again.
-const WAITERS: usize = 8;
+/// Tasks that can wait for the module, for the network or a name say, at the
+/// same time: so many, and one more for each slot. Beyond that they keep each
+/// other awake.
+const WAITERS: usize = 4;
 
 /// What the tasks share: the engine, and who waits for it. On a
 /// microcontroller it lives in a `StaticCell`, as the slots do.
@@ -61,7 +59,9 @@ struct Core<'a> {
     /// When the runner last looked at the clock.
     now: u64,
     runner: Option<Waker>,
-    waiters: [Option<(Waker, Module)>; WAITERS],
+    waiters: [Option<(Waker, Wait)>; WAITERS],
+    /// The place whose task had to go last.
+    evicted: usize,
     /// Some task awaits the answer of the one resolver.
     resolving: bool,
 }
@@ -75,6 +75,7 @@ impl<'a> Shared<'a> {
                 now: 0,
                 runner: None,
                 waiters: Default::default(),
+                evicted: 0,
                 resolving: false,
             }),
             changed: Cell::new(true),
@@ -134,7 +135,7 @@ impl<'a> Stack<'a> {
         self,
         new: impl Fn(&mut Engine<'a>) -> Result<Handle, OpenError>,
     ) -> Result<Handle, Error> {
-        let place = Place::Module(Module::Slot);
+        let place = Place::Module(Wait::Slot);
         let attempt = |core: &mut Core<'a>| match new(&mut core.engine) {
             Err(OpenError::NoSlot) if core.engine.is_closing_any() => Err(nb::Error::WouldBlock),
             other => other.map_err(nb::Error::Other),
@@ -150,7 +151,7 @@ impl<'a> Stack<'a> {
     /// [`ResolveError`](crate::ResolveError)
     pub async fn resolve(self, name: &str) -> Result<Addresses, Error> {
         let _turn = self.shared.resolver().await?;
-        let place = Place::Module(Module::Answer);
+        let place = Place::Module(Wait::Answer);
         let attempt = |core: &mut Core<'a>| core.engine.resolve(name);
         self.shared.wait(place, None, attempt).await
     }
@@ -164,7 +165,7 @@ impl<'a> Stack<'a> {
             true => Ok::<_, nb::Error<Error>>(core.engine.stage()),
             false => Err(nb::Error::WouldBlock),
         };
-        let place = Place::Module(Module::Network);
+        let place = Place::Module(Wait::Network);
         self.shared
             .wait(place, None, attempt)
             .await
@@ -178,7 +179,7 @@ impl<'a> Stack<'a> {
             None if core.engine.fault().is_none() => Err(nb::Error::WouldBlock),
             event => Ok::<_, nb::Error<Error>>(event),
         };
-        let place = Place::Module(Module::Event);
+        let place = Place::Module(Wait::Event);
         self.shared.wait(place, None, attempt).await.ok().flatten()
     }
 
@@ -200,7 +201,7 @@ impl<'a> Stack<'a> {
             false if core.engine.fault().is_none() => Err(nb::Error::WouldBlock),
             wanted => Ok::<_, nb::Error<Error>>(wanted),
         };
-        let place = Place::Module(Module::Reset);
+        let place = Place::Module(Wait::Reset);
         self.shared
             .wait(place, None, attempt)
             .await

@@ -4,12 +4,13 @@
 use core::{
     future::{pending, poll_fn},
     pin::pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use embedded_io_async::{Read, Write};
 
-use super::{Shared, WAITERS};
+use super::{Error, Shared, WAITERS};
+use crate::engine::Side;
 
 /// A clock and a timer. With embassy:
 ///
@@ -237,9 +238,17 @@ async fn pass_time(shared: &Shared<'_>, clock: &impl Clock) {
 /// Wakes the tasks that can go on.
 fn wake_ready(shared: &Shared<'_>) {
     let slots = shared.with(|core| core.engine.slots()).unwrap_or(0);
-    for at in 0..WAITERS + 2 * slots {
-        if let Ok(Some(waker)) = shared.with(|core| core.take_ready(at)) {
+    let wake = |waker: Result<Option<Waker>, Error>| {
+        if let Ok(Some(waker)) = waker {
             waker.wake();
         }
+    };
+    for at in 0..slots {
+        for side in [Side::Rx, Side::Tx] {
+            wake(shared.with(|core| core.engine.take_ready(at, side, core.now)));
+        }
+    }
+    for at in 0..WAITERS + slots {
+        wake(shared.with(|core| core.take_told(at)));
     }
 }

@@ -9,29 +9,15 @@ use core::{
 
 use super::{Core, Error, Shared, WAITERS};
 use crate::{
-    engine::{Engine, Limit, Side, Wait},
+    engine::{Limit, Side, Wait},
     slot::Handle,
 };
-
-/// What a task waits for besides sockets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Module {
-    Network,
-    Event,
-    Reset,
-    /// A slot for a new socket.
-    Slot,
-    /// Its turn to resolve a name.
-    Resolver,
-    /// The answer to that.
-    Answer,
-}
 
 /// Where the task is kept, and for what.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Place {
     Socket(Handle, Side, Wait),
-    Module(Module),
+    Module(Wait),
 }
 
 impl<'a> Shared<'a> {
@@ -56,12 +42,18 @@ impl<'a> Shared<'a> {
                 Err(nb::Error::WouldBlock) => Poll::Ready(Err(Error::TimedOut)),
             });
             let step = step.unwrap_or_else(|busy| Poll::Ready(Err(busy)));
-            // Another task that had the place asks again, or finds one.
-            if let Some(other) = waker.filter(|waker| !waker.will_wake(cx.waker())) {
-                other.wake();
-            }
-            // An attempt may have left work, and time limits begin there.
-            if first || step.is_ready() {
+            // An attempt may have left work, and time limits begin there. Not
+            // if nobody had woken this task: that would go on for ever where
+            // the runner is part of it.
+            let spurious = waker.is_some_and(|old| {
+                let own = old.will_wake(cx.waker());
+                if !own {
+                    // It had the place, and asks again.
+                    old.wake();
+                }
+                own
+            });
+            if first || step.is_ready() || !spurious {
                 self.kick();
             }
             first = false;
@@ -72,7 +64,7 @@ impl<'a> Shared<'a> {
 
     /// Waits for the turn to resolve a name.
     pub(super) async fn resolver(&self) -> Result<Turn<'_, 'a>, Error> {
-        let place = Place::Module(Module::Resolver);
+        let place = Place::Module(Wait::Turn);
         let attempt = |core: &mut Core<'a>| match mem::replace(&mut core.resolving, true) {
             true => Err(nb::Error::<Error>::WouldBlock),
             false => Ok(()),
@@ -121,48 +113,46 @@ impl Core<'_> {
         true
     }
 
-    fn keep_in_list(&mut self, what: Module, waker: &mut Option<Waker>) {
+    fn keep_in_list(&mut self, what: Wait, waker: &mut Option<Waker>) {
         let Some(new) = waker.take() else {
             return;
         };
-        let own = |kept: &Option<(Waker, Module)>| {
-            kept.as_ref()
-                .is_some_and(|(waker, kept)| *kept == what && waker.will_wake(&new))
+        let (mut at, mut free) = (0, None);
+        while let Some(place) = self.place(at) {
+            match place {
+                Some((kept, of)) if *of == what && kept.will_wake(&new) => {
+                    free = Some(at);
+                    break;
+                }
+                None if free.is_none() => free = Some(at),
+                _ => {}
+            }
+            at += 1;
+        }
+        // If all are taken, one task makes room and asks again.
+        self.evicted = (self.evicted + 1) % at.max(1);
+        let evicted = self.evicted;
+        if let Some(place) = self.place(free.unwrap_or(evicted)) {
+            *waker = place.replace((new, what)).map(|(old, _)| old);
+        }
+    }
+
+    /// The places for tasks that wait for the module.
+    fn place(&mut self, at: usize) -> Option<&mut Option<(Waker, Wait)>> {
+        match at.checked_sub(WAITERS) {
+            None => self.waiters.get_mut(at),
+            Some(at) => Some(&mut self.engine.waiters(at)?.module),
+        }
+    }
+
+    /// A task that waits for the module and can go on; of the place at `at`.
+    pub(super) fn take_told(&mut self, at: usize) -> Option<Waker> {
+        let what = self.place(at)?.as_ref()?.1;
+        let told = match what {
+            Wait::Turn => !self.resolving,
+            other => self.engine.has_come(other),
         };
-        let at = self.waiters.iter().position(own);
-        let at = at.or_else(|| self.waiters.iter().position(Option::is_none));
-        if at.is_none() {
-            // The oldest makes room, and asks again.
-            self.waiters.rotate_left(1);
-        }
-        let place = self.waiters.get_mut(at.unwrap_or(WAITERS - 1));
-        let old = place.and_then(|place| place.replace((new, what)));
-        *waker = old.map(|(old, _)| old);
-    }
-
-    /// A task that can go on: the `at`th of all places, if it can.
-    pub(super) fn take_ready(&mut self, at: usize) -> Option<Waker> {
-        let Self {
-            engine, waiters, ..
-        } = self;
-        if let Some(waiter) = waiters.get_mut(at) {
-            let resolving = self.resolving;
-            let ready = waiter.take_if(|(_, what)| ready(engine, resolving, *what));
-            return ready.map(|(waker, _)| waker);
-        }
-        let at = at - WAITERS;
-        let side = [Side::Rx, Side::Tx].get(at % 2).copied()?;
-        engine.take_ready(at / 2, side, self.now)
-    }
-}
-
-fn ready(engine: &Engine<'_>, resolving: bool, what: Module) -> bool {
-    match what {
-        Module::Network => engine.is_decided(),
-        Module::Event => engine.has_event(),
-        Module::Reset => engine.wants_reset(),
-        Module::Slot => engine.has_slot_or_none(),
-        Module::Resolver => !resolving,
-        Module::Answer => engine.has_resolved(),
+        let place = self.place(at)?;
+        place.take_if(|_| told).map(|(waker, _)| waker)
     }
 }

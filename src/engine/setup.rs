@@ -203,7 +203,8 @@ impl Engine<'_> {
     /// The PDP context is active, and the line to the module in order.
     pub fn is_up(&self) -> bool {
         let world = &self.world;
-        world.network.is_up() && world.recovery.is_none() && world.escalation.is_none()
+        let sound = world.recovery.is_none() && world.escalation.is_none();
+        world.network.is_up() && sound && world.fault.is_none()
     }
 
     /// Nothing is to be gained by waiting: [`is_up`](Self::is_up), or it will

@@ -409,9 +409,13 @@ impl<'a> Engine<'a> {
         self.slot(handle).and_then(|slot| slot.sock.remote)
     }
 
-    /// Whether some slot waits for a close that nobody watches any more.
+    /// Whether some slot waits for a close that nobody watches any more, or
+    /// for the end of the command that was its last.
     pub fn is_closing_any(&self) -> bool {
-        self.world.slots.iter().any(|slot| slot.sock.released)
+        let job = self.world.job.as_ref();
+        let busy = job.and_then(|outstanding| outstanding.job.slot());
+        let mut slots = self.world.slots.iter().enumerate();
+        slots.any(|(at, slot)| slot.sock.released || !slot.sock.used && Some(at) == busy)
     }
 }
 

@@ -30,6 +30,18 @@ pub(crate) enum Wait {
     Accept,
     /// `is_closed`
     Close,
+    /// Of the module: `is_decided`
+    Network,
+    /// `event`
+    Event,
+    /// `take_reset_request`
+    Reset,
+    /// A slot for a new socket
+    Slot,
+    /// Its turn to resolve a name: the caller's own business
+    Turn,
+    /// `resolve`
+    Answer,
 }
 
 /// Which of a socket's two waiting places: one call a direction at a time.
@@ -60,11 +72,13 @@ pub(crate) enum Limit {
     Over,
 }
 
-/// Receiving, sending.
+/// Who waits for a socket: to receive, to send. A third place is for a task
+/// that waits for the module.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters {
     rx: Waiter,
     tx: Waiter,
+    pub(crate) module: Option<(Waker, Wait)>,
 }
 
 impl Waiters {
@@ -114,6 +128,19 @@ impl Engine<'_> {
         limits.min()
     }
 
+    /// Whether what the module is waited for has come, or never will.
+    pub(crate) fn has_come(&self, wait: Wait) -> bool {
+        let world = &self.world;
+        let fault = world.fault.is_some();
+        match wait {
+            Wait::Event => fault || !world.events.is_empty(),
+            Wait::Reset => fault || world.reset_wanted,
+            Wait::Slot => world.free_slot().is_some() || !self.is_closing_any(),
+            Wait::Answer => matches!(world.dns.state, dns::State::Idle | dns::State::Ended { .. }),
+            _ => self.is_decided(),
+        }
+    }
+
     /// Whether the call would no longer say `WouldBlock`.
     pub(crate) fn is_over(&self, index: usize, wait: Wait) -> bool {
         let Some(slot) = self.world.slots.get(index) else {
@@ -135,6 +162,7 @@ impl Engine<'_> {
                 sock.id.is_none()
                     && matches!(sock.state, SocketState::Closed | SocketState::TimeWait)
             }
+            other => self.has_come(other),
         }
     }
 
@@ -153,29 +181,6 @@ impl Engine<'_> {
             Err(nb::Error::Other(AcceptError::NoSlot)) => Err(nb::Error::WouldBlock),
             other => other,
         }
-    }
-
-    /// Whether a socket can be had, or none will be by waiting.
-    pub(crate) fn has_slot_or_none(&self) -> bool {
-        self.world.free_slot().is_some() || !self.is_closing_any()
-    }
-
-    /// Whether there is an event, or there will be none.
-    pub(crate) fn has_event(&self) -> bool {
-        !self.world.events.is_empty() || self.world.fault.is_some()
-    }
-
-    /// Whether the reset pin is wanted, or never will be.
-    pub(crate) fn wants_reset(&self) -> bool {
-        self.world.reset_wanted || self.world.fault.is_some()
-    }
-
-    /// Whether the look-up has ended.
-    pub(crate) fn has_resolved(&self) -> bool {
-        matches!(
-            self.world.dns.state,
-            dns::State::Idle | dns::State::Ended { .. }
-        )
     }
 }
 

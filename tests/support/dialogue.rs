@@ -18,7 +18,7 @@ pub const SET_CANARY: &str = "AT+QICFG=\"transpktsize\",*\r";
 pub const GET_CANARY: &str = "AT+QICFG=\"transpktsize\"\r";
 
 /// The value if this is [`SET_CANARY`].
-fn canary(sent: &[u8]) -> Option<u16> {
+pub fn canary(sent: &[u8]) -> Option<u16> {
     let value = sent.strip_prefix(b"AT+QICFG=\"transpktsize\",")?;
     let value = value.strip_suffix(b"\r")?;
     let value = str::from_utf8(value).ok()?.parse().ok()?;

@@ -2,5 +2,6 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod dialogue;
+pub mod script;
 pub mod sim;
 pub mod tasks;

@@ -228,6 +228,8 @@ pub struct SimWorld {
     rx: Rc<RefCell<Option<Waker>>>,
     tx: Rc<RefCell<Option<Waker>>>,
     pub unplugged: Rc<Cell<bool>>,
+    /// The UART's driver wakes at every byte.
+    pub bytewise: bool,
 }
 
 impl SimWorld {
@@ -238,6 +240,7 @@ impl SimWorld {
             rx: Rc::default(),
             tx: Rc::default(),
             unplugged: Rc::default(),
+            bytewise: false,
         }
     }
 
@@ -290,7 +293,7 @@ impl World for SimWorld {
             let read = sim.readable();
             let now = sim.now();
             drop(sim);
-            if timer == Some(at) || read >= HALF || !soon {
+            if self.bytewise || timer == Some(at) || read >= HALF || !soon {
                 self.clock.0.set(now / 1_000);
                 self.wake();
                 return true;

@@ -99,9 +99,17 @@ fn run(args: &Args, url: Option<Url>, config: Config<'_>) -> Result<(), String> 
             })
         },
     )?;
-    println!("body   {} bytes, sha256 {}", fetched.len(), sha256(&fetched));
+    println!(
+        "body   {} bytes, sha256 {}",
+        fetched.len(),
+        sha256(&fetched)
+    );
     if let Some(own) = own {
-        println!("server {} bytes, sha256 {}", own.body.len(), sha256(&own.body));
+        println!(
+            "server {} bytes, sha256 {}",
+            own.body.len(),
+            sha256(&own.body)
+        );
         if fetched != *own.body {
             return Err("the body differs from the server's; run with --trace to see where".into());
         }

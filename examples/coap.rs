@@ -70,7 +70,11 @@ fn main() -> ExitCode {
     if args.module.port.is_some() && args.url.is_none() {
         return wrong("--port needs a URL: a real module does not reach this program's own server");
     }
-    let url = args.url.as_deref().map(|url| Url::parse(url, "coap", 5_683)).transpose();
+    let url = args
+        .url
+        .as_deref()
+        .map(|url| Url::parse(url, "coap", 5_683))
+        .transpose();
     match url.and_then(|url| Ok((url, args.module.config()?))) {
         Ok((url, config)) => exit(run(&args, url, config)),
         Err(what) => wrong(&what),
@@ -81,10 +85,15 @@ fn run(args: &Args, url: Option<Url>, config: Config<'_>) -> Result<(), String> 
     let (url, own) = match url {
         Some(url) => (url, None),
         None => {
-            let body: Vec<u8> = (1..=150).flat_map(|n| format!("line {n}\n").into_bytes()).collect();
-            let address = server(body.clone())
-                .map_err(|error| format!("no socket on 127.0.0.1: {error}"))?;
-            (Url::parse(&format!("coap://{address}/news"), "coap", 5_683)?, Some(body))
+            let body: Vec<u8> = (1..=150)
+                .flat_map(|n| format!("line {n}\n").into_bytes())
+                .collect();
+            let address =
+                server(body.clone()).map_err(|error| format!("no socket on 127.0.0.1: {error}"))?;
+            (
+                Url::parse(&format!("coap://{address}/news"), "coap", 5_683)?,
+                Some(body),
+            )
         }
     };
     let port = args.module.open(SimCard::Ready, |_| Ok(()))?;
@@ -95,7 +104,11 @@ fn run(args: &Args, url: Option<Url>, config: Config<'_>) -> Result<(), String> 
     let payload = tasks::run(port, &mut shared, timeout, async |stack, port| {
         Client::new(stack, port, &url, args).await?.get(&url).await
     })?;
-    println!("payload {} bytes, sha256 {}", payload.len(), sha256(&payload));
+    println!(
+        "payload {} bytes, sha256 {}",
+        payload.len(),
+        sha256(&payload)
+    );
     if own.is_some_and(|own| own != payload) {
         return Err("the payload differs from the server's; run with --trace to see where".into());
     }
@@ -121,9 +134,15 @@ impl<'c, 'a, P: Port> Client<'c, 'a, P> {
         let failed = format!("cannot ask {}", url.host);
         let failed = told(&failed, "check the name and the network");
         let addresses = stack.resolve(&url.host).await.map_err(&failed)?;
-        let ip = addresses.into_iter().next().ok_or("the name has no address")?;
+        let ip = addresses
+            .into_iter()
+            .next()
+            .ok_or("the name has no address")?;
         let mut socket = stack.udp_socket().await.map_err(&failed)?;
-        socket.connect((ip, url.port).into()).await.map_err(&failed)?;
+        socket
+            .connect((ip, url.port).into())
+            .await
+            .map_err(&failed)?;
         Ok(Self {
             socket,
             port,
@@ -144,10 +163,14 @@ impl<'c, 'a, P: Port> Client<'c, 'a, P> {
             request.message.add_option_as(CoapOption::Block2, block);
             let answer = self.exchange(request.message).await?;
             let MessageClass::Response(status) = answer.header.code else {
-                return Err("the server answers without a code; check that it is a CoAP server".into());
+                return Err(
+                    "the server answers without a code; check that it is a CoAP server".into(),
+                );
             };
             if status.is_error() {
-                return Err(format!("the server answered {status:?} for {url}; check the path"));
+                return Err(format!(
+                    "the server answered {status:?} for {url}; check the path"
+                ));
             }
             let block = answer.get_first_option_as::<BlockValue>(CoapOption::Block2);
             payload.extend(answer.payload);
@@ -155,7 +178,10 @@ impl<'c, 'a, P: Port> Client<'c, 'a, P> {
                 // A server that wants other blocks would have to be asked for these.
                 Some(Ok(block)) if block.more && block.size() == 1_024 => (),
                 Some(Ok(block)) if block.more => {
-                    return Err(format!("the server sends blocks of {} bytes, not 1024", block.size()));
+                    return Err(format!(
+                        "the server sends blocks of {} bytes, not 1024",
+                        block.size()
+                    ));
                 }
                 _ => return Ok(payload),
             }
@@ -183,7 +209,10 @@ impl<'c, 'a, P: Port> Client<'c, 'a, P> {
             }
             wait *= 2;
         }
-        Err("the server does not answer; check that it runs, or try longer with --max-retransmit".into())
+        Err(
+            "the server does not answer; check that it runs, or try longer with --max-retransmit"
+                .into(),
+        )
     }
 
     /// The answer, with the acknowledgement or after it.
@@ -204,10 +233,14 @@ impl<'c, 'a, P: Port> Client<'c, 'a, P> {
                 _ if packet.get_token() != token => (),
                 MessageType::Confirmable => {
                     let mut acknowledgement = Packet::new();
-                    acknowledgement.header.set_type(MessageType::Acknowledgement);
+                    acknowledgement
+                        .header
+                        .set_type(MessageType::Acknowledgement);
                     acknowledgement.header.code = MessageClass::Empty;
                     acknowledgement.header.message_id = id;
-                    let bytes = acknowledgement.to_bytes().map_err(|error| error.to_string())?;
+                    let bytes = acknowledgement
+                        .to_bytes()
+                        .map_err(|error| error.to_string())?;
                     self.send(&bytes).await?;
                     return Ok(packet);
                 }

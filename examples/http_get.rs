@@ -185,7 +185,9 @@ fn fetch<P: Port>(
         .settimeout(Some(f32::from(args.timeout)))
         .map_err(told("bad time-out", "choose another"))?;
     let request = |version: &str, connection: &str| {
-        let Url { host, port, path, .. } = url;
+        let Url {
+            host, port, path, ..
+        } = url;
         format!(
             "GET {path} HTTP/{version}\r\nHost: {host}:{port}\r\nConnection: {connection}\r\n\r\n"
         )

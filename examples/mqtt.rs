@@ -98,7 +98,10 @@ fn main() -> ExitCode {
     if args.topic.contains(['+', '#']) || topic(&args.topic).is_none() {
         return wrong("--topic is to be one topic, not empty and without + and #");
     }
-    match broker.transpose().and_then(|broker| Ok((broker, args.module.config()?))) {
+    match broker
+        .transpose()
+        .and_then(|broker| Ok((broker, args.module.config()?)))
+    {
         Ok((broker, config)) => exit(run(&args, broker, config)),
         Err(what) => wrong(&what),
     }
@@ -205,6 +208,8 @@ impl<'e> Exchange<'e> {
                 Err(lost) => println!("{lost}; connecting again"),
             }
             port.sleep(PAUSE).await;
+            // A module that has restarted needs a while.
+            stack.wait_network().await;
         }
     }
 
@@ -216,7 +221,8 @@ impl<'e> Exchange<'e> {
         port: &AsyncPort<P>,
     ) -> Result<(), String> {
         let socket = self.connect(stack).await?;
-        let expiry = NonZero::new(SESSION).map_or_else(Default::default, SessionExpiryInterval::Seconds);
+        let expiry =
+            NonZero::new(SESSION).map_or_else(Default::default, SessionExpiryInterval::Seconds);
         let mut options = ConnectOptions::new().session_expiry_interval(expiry);
         if self.connections == 0 {
             options = options.clean_start();
@@ -226,7 +232,11 @@ impl<'e> Exchange<'e> {
         let connected = client.connect(socket, &options, name).await.map_err(lost)?;
         self.connections += 1;
         let known = connected.session_present;
-        println!("connected to {}, {}", self.broker, if known { "which knows us" } else { "as new" });
+        println!(
+            "connected to {}, {}",
+            self.broker,
+            if known { "which knows us" } else { "as new" }
+        );
 
         let topic = topic(&self.args.topic).ok_or("a wrong topic")?;
         let reference = TopicReference::Name(topic.as_borrowed());
@@ -235,10 +245,17 @@ impl<'e> Exchange<'e> {
             let filter = TopicFilter::new(MqttString::from(topic.as_borrowed()));
             let filter = filter.ok_or("a wrong topic")?;
             let at_least_once = SubscriptionOptions::new().at_least_once();
-            client.subscribe(filter, &at_least_once).await.map_err(lost)?;
+            client
+                .subscribe(filter, &at_least_once)
+                .await
+                .map_err(lost)?;
         }
         // Published on an earlier connection, and not acknowledged on it.
-        let under_way = client.session().outbound_publishes.first().map(|(id, _)| *id);
+        let under_way = client
+            .session()
+            .outbound_publishes
+            .first()
+            .map(|(id, _)| *id);
         if let Some(id) = under_way {
             let message = self.message();
             let again = client.republish(id, &publication, message.as_bytes().into());
@@ -246,11 +263,15 @@ impl<'e> Exchange<'e> {
         }
         let mut due = port.now();
         while !self.is_done() {
-            let waits = client.session().outbound_publishes.is_empty() && self.published < self.args.count;
+            let waits =
+                client.session().outbound_publishes.is_empty() && self.published < self.args.count;
             let now = port.now();
             if waits && now >= due {
                 let message = self.message();
-                client.publish(&publication, message.as_bytes().into()).await.map_err(lost)?;
+                client
+                    .publish(&publication, message.as_bytes().into())
+                    .await
+                    .map_err(lost)?;
                 due = now + u64::from(self.args.interval);
                 continue;
             }
@@ -261,7 +282,10 @@ impl<'e> Exchange<'e> {
                 false => Some(header.await),
             };
             if let Some(header) = header {
-                let event = client.poll_body(header.map_err(lost)?).await.map_err(lost)?;
+                let event = client
+                    .poll_body(header.map_err(lost)?)
+                    .await
+                    .map_err(lost)?;
                 self.on(event)?;
             }
         }
@@ -277,10 +301,16 @@ impl<'e> Exchange<'e> {
         let failed = format!("cannot connect to {}", self.broker);
         let failed = told(&failed, "check that it runs");
         let addresses = stack.resolve(&self.broker.host).await.map_err(&failed)?;
-        let ip = addresses.into_iter().next().ok_or("the broker's name has no address")?;
+        let ip = addresses
+            .into_iter()
+            .next()
+            .ok_or("the broker's name has no address")?;
         let mut socket = stack.tcp_socket().await.map_err(&failed)?;
         socket.set_timeout(Some(SILENCE));
-        socket.connect((ip, self.broker.port).into()).await.map_err(&failed)?;
+        socket
+            .connect((ip, self.broker.port).into())
+            .await
+            .map_err(&failed)?;
         Ok(socket)
     }
 
@@ -294,7 +324,10 @@ impl<'e> Exchange<'e> {
             Event::PublishAcknowledged(_) => self.published += 1,
             Event::Publish(publish) => {
                 let text = String::from_utf8_lossy(publish.message.as_bytes()).into_owned();
-                let number = text.split(' ').nth(1).and_then(|word| word.parse::<usize>().ok());
+                let number = text
+                    .split(' ')
+                    .nth(1)
+                    .and_then(|word| word.parse::<usize>().ok());
                 let heard = number.and_then(|number| self.heard.get_mut(number.checked_sub(1)?));
                 match heard {
                     Some(times) => *times += 1,

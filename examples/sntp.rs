@@ -64,9 +64,13 @@ fn main() -> ExitCode {
         return wrong("--port needs --server: a real module does not reach this program's own");
     }
     let server = args.server.as_deref().map(|server| {
-        Server::parse(server, 123).map_err(|what| format!("{what} in --server; allowed is HOST[:PORT]"))
+        Server::parse(server, 123)
+            .map_err(|what| format!("{what} in --server; allowed is HOST[:PORT]"))
     });
-    match server.transpose().and_then(|server| Ok((server, args.module.config()?))) {
+    match server
+        .transpose()
+        .and_then(|server| Ok((server, args.module.config()?)))
+    {
         Ok((server, config)) => exit(run(&args, server, config)),
         Err(what) => wrong(&what),
     }
@@ -91,7 +95,9 @@ fn run(args: &Args, server: Option<Server>, config: Config<'_>) -> Result<(), St
     let mut slots = [Slot::new(&mut rx, &mut tx)];
     let mut shared = Shared::new(&mut slots, config);
     let timeout = args.module.network_timeout;
-    let time = tasks::run(port, &mut shared, timeout, async |stack, _| ask(stack, &server, args).await)?;
+    let time = tasks::run(port, &mut shared, timeout, async |stack, _| {
+        ask(stack, &server, args).await
+    })?;
     println!(
         "stratum {}, offset {:+.6} s, round trip {:.6} s",
         time.stratum(),
@@ -109,7 +115,10 @@ async fn ask(stack: Stack<'_>, server: &Server, args: &Args) -> Result<NtpResult
     let failed = format!("cannot ask {server}");
     let failed = told(&failed, "check the name and the network");
     let addresses = stack.resolve(&server.host).await.map_err(&failed)?;
-    let ip = addresses.into_iter().next().ok_or("the name has no address")?;
+    let ip = addresses
+        .into_iter()
+        .next()
+        .ok_or("the name has no address")?;
     let address = SocketAddr::new(ip, server.port);
     let mut socket = stack.udp_socket().await.map_err(&failed)?;
     socket.set_timeout(Some(args.timeout));

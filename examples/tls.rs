@@ -137,7 +137,8 @@ fn run(
             let fetched = within(port, limit, fetch(stack, &url, &ca)).await;
             let fetched = fetched.ok_or_else(late)??;
             if own {
-                let (other, _) = https::authority("another authority").map_err(|e| e.to_string())?;
+                let (other, _) =
+                    https::authority("another authority").map_err(|e| e.to_string())?;
                 match within(port, limit, fetch(stack, &url, &other)).await {
                     Some(Err(refused)) => println!("with another authority: {refused}"),
                     Some(Ok(_)) => return Err("another authority was believed".into()),
@@ -147,7 +148,11 @@ fn run(
             Ok(fetched)
         },
     )?;
-    println!("body   {} bytes, sha256 {}", fetched.len(), sha256(&fetched));
+    println!(
+        "body   {} bytes, sha256 {}",
+        fetched.len(),
+        sha256(&fetched)
+    );
     store(args.output.as_deref(), &fetched)
 }
 
@@ -156,14 +161,23 @@ async fn fetch(stack: Stack<'_>, url: &Url, ca: &[u8]) -> Result<Vec<u8>, String
     let no_server = format!("cannot connect to {url}");
     let no_server = told(&no_server, "check that the server runs");
     let addresses = stack.resolve(&url.host).await.map_err(&no_server)?;
-    let ip = addresses.into_iter().next().ok_or("the name has no address")?;
+    let ip = addresses
+        .into_iter()
+        .next()
+        .ok_or("the name has no address")?;
     let mut socket = stack.tcp_socket().await.map_err(&no_server)?;
-    socket.connect((ip, url.port).into()).await.map_err(&no_server)?;
+    socket
+        .connect((ip, url.port).into())
+        .await
+        .map_err(&no_server)?;
 
     let (mut read, mut write) = (vec![0; RECORD], vec![0; RECORD]);
     let config = TlsConfig::new().with_server_name(&url.host);
     let mut tls = Tls(TlsConnection::new(socket, &mut read, &mut write));
-    let opened = tls.0.open(TlsContext::new(&config, Provider::new(ca))).await;
+    let opened = tls
+        .0
+        .open(TlsContext::new(&config, Provider::new(ca)))
+        .await;
     opened.map_err(|error| match error {
         TlsError::InvalidCertificate | TlsError::InvalidSignature => format!(
             "the certificate of {} is refused ({error:?}); check --ca and the name",
@@ -173,13 +187,16 @@ async fn fetch(stack: Stack<'_>, url: &Url, ca: &[u8]) -> Result<Vec<u8>, String
     })?;
     println!("TLS with {}, certificate checked", url.host);
 
-    let failed =
-        |error| format!("cannot fetch {url}: {error:?}; run it again, or with --trace");
+    let failed = |error| format!("cannot fetch {url}: {error:?}; run it again, or with --trace");
     let request = Request::get(&url.path).host(&url.host).build();
     request.write_header(&mut tls).await.map_err(failed)?;
-    tls.flush().await.map_err(|error| format!("not sent: {error:?}; run it again"))?;
+    tls.flush()
+        .await
+        .map_err(|error| format!("not sent: {error:?}; run it again"))?;
     let mut head = [0; 2048];
-    let response = Response::read(&mut tls, Method::GET, &mut head).await.map_err(failed)?;
+    let response = Response::read(&mut tls, Method::GET, &mut head)
+        .await
+        .map_err(failed)?;
     body(response).await
 }
 

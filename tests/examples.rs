@@ -112,10 +112,11 @@ fn mqtt() {
 fn mqtt_after_a_restart() {
     let says = [
         "which knows us\n",
-        "30 of 30 published, 30 received",
+        "40 of 40 published, 40 received",
         "connected 2 times",
     ];
-    let args = ["--fault", "reset:2s", "--count", "30", "--interval", "100"];
+    // When so many bytes have reached the module: about in the middle.
+    let args = ["--fault", "reset:module:4000", "--count", "40"];
     succeeds("mqtt", &args, &says);
 }
 

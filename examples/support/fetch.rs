@@ -17,7 +17,10 @@ pub async fn body<C: Read>(response: Response<'_, '_, C>) -> Result<Vec<u8>, Str
     // Some bodies end with the connection only.
     while length.is_none_or(|length| body.len() < length) {
         let n = reader.read(&mut buffer).await.map_err(|error| {
-            format!("broken off after {} bytes: {error:?}; run it again", body.len())
+            format!(
+                "broken off after {} bytes: {error:?}; run it again",
+                body.len()
+            )
         })?;
         if n == 0 {
             break;

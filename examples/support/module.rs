@@ -31,8 +31,8 @@ pub struct Module {
     /// flash if it differs
     #[arg(long, value_name = "NAME")]
     urc_port: Option<String>,
-    /// Let something go wrong in the simulated module, as `quectel-sim serve
-    /// --help` tells; can be given several times
+    /// Let something go wrong in the simulated module, NAME:ARGUMENT..., one of
+    /// `quectel-sim faults`; can be given several times
     #[arg(long, value_name = "FAULT", conflicts_with = "port")]
     fault: Vec<Fault>,
     /// Show the AT dialogue on standard error

@@ -16,7 +16,12 @@ pub struct Url {
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scheme, host, port, path } = self;
+        let Self {
+            scheme,
+            host,
+            port,
+            path,
+        } = self;
         write!(f, "{scheme}://{host}:{port}{path}")
     }
 }

@@ -4,6 +4,7 @@
 //! [`Engine`] is the driver: a state machine over bytes and time that touches
 //! no UART. [`Stack`] joins it to a [`Port`], a serial line with a clock, and
 //! offers the calls of Python's and QuecPython's `socket`: see [`socket`].
+//! The module `asynch` is for tasks on an executor.
 //!
 //! # Errors and recovery
 //! - An operation's error names what failed and has an `errno()`. The socket
@@ -18,6 +19,7 @@
 //! - [`Stack::fault`] is final: the serial port failed.
 //!
 //! # Features
+//! - `asynch`: the module `asynch`, for tasks that await sockets.
 //! - `defmt`: `defmt::Format` for the public types.
 #![no_std]
 #![forbid(unsafe_code)]

@@ -211,8 +211,8 @@ fn a_dropped_connect() {
         let other = socket.connect(address("192.0.2.21:80")).await;
         let already = Err(Error::Connect(ConnectError::AlreadyConnecting));
         assert_eq!(other, already);
-        said.borrow_mut()
-            .push(socket.connect(address(SERVER)).await);
+        let joined = socket.connect(address(SERVER)).await;
+        said.borrow_mut().push(joined);
         assert_eq!(socket.state() as i8, 4);
     });
     tasks.opens(0);

@@ -213,11 +213,11 @@ impl Peer for Talker {
     }
 }
 
+/// Who was told, and what.
+type Told = Rc<RefCell<Vec<(&'static str, i32)>>>;
+
 /// One task for each kind of waiting; what each has got goes to the list.
-fn waiters<'a>(
-    tasks: &mut Tasks<'a, SimWorld>,
-    stack: Stack<'a>,
-) -> (Rc<Cell<usize>>, Rc<RefCell<Vec<(&'static str, i32)>>>) {
+fn waiters<'a>(tasks: &mut Tasks<'a, SimWorld>, stack: Stack<'a>) -> (Rc<Cell<usize>>, Told) {
     let ready = Rc::new(Cell::new(0));
     let log = Rc::new(RefCell::new(Vec::new()));
     let mut spawn = |name: &'static str,

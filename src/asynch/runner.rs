@@ -217,13 +217,13 @@ async fn pass_time(shared: &Shared<'_>, clock: &impl Clock) {
         }
         wake_ready(shared);
         let due = shared.with(|core| {
-            let due = core.engine.wake_at(now).into_iter();
-            due.chain(core.engine.first_limit()).min()
+            let due = core.engine.wake_at(now).unwrap_or(u64::MAX);
+            due.min(core.engine.first_limit())
         });
         let sleep = async {
-            match due.ok().flatten() {
-                Some(at) => clock.sleep_until(at).await,
-                None => pending().await,
+            match due {
+                Ok(at) if at < u64::MAX => clock.sleep_until(at).await,
+                _ => pending().await,
             }
         };
         let mut sleep = pin!(sleep);

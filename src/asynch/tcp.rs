@@ -1,13 +1,13 @@
 //! TCP sockets, whole and split.
 
-use core::net::SocketAddr;
+use core::{mem, net::SocketAddr};
 
 use embedded_io_async::{ErrorType, Read, ReadReady, Write, WriteReady};
 
 use super::{Core, Error, Shared, wait::Place};
 use crate::{
     engine::{Engine, FROM_NEXT_POLL, Side, Wait},
-    error::OpenError,
+    error::{ConnectError, OpenError, SendError},
     slot::Handle,
     state::SocketState,
 };
@@ -35,16 +35,16 @@ impl<'a> Socket<'a> {
     }
 
     /// Attempts one of the engine's calls until it no longer would block.
-    pub(super) async fn wait<T, E: Into<Error>>(
+    pub(super) fn wait<T, E: Into<Error>>(
         &self,
         side: Side,
         wait: Wait,
         mut attempt: impl FnMut(&mut Engine<'a>, Handle) -> nb::Result<T, E>,
-    ) -> Result<T, Error> {
+    ) -> impl Future<Output = Result<T, Error>> {
         let handle = self.handle;
-        let attempt = |core: &mut Core<'a>| attempt(&mut core.engine, handle);
+        let attempt = move |core: &mut Core<'a>| attempt(&mut core.engine, handle);
         let place = Place::Socket(handle, side, wait);
-        self.shared.wait(place, self.timeout, attempt).await
+        self.shared.wait(place, self.timeout, attempt)
     }
 
     /// One of the engine's calls that never waits.
@@ -55,22 +55,20 @@ impl<'a> Socket<'a> {
         self.shared.with(|core| call(&mut core.engine, self.handle))
     }
 
-    /// Waits until what was started is open; given up when the time is over.
-    pub(super) async fn opened(&self) -> Result<(), Error> {
-        let opened = self.wait(Side::Tx, Wait::Open, |engine, handle| {
+    /// Starts to open, and waits for the outcome; given up when the time is
+    /// over.
+    pub(super) fn open(
+        &self,
+        start: impl Fn(&mut Engine<'a>, Handle) -> Result<(), ConnectError>,
+    ) -> impl Future<Output = Result<(), Error>> {
+        let mut started = false;
+        let attempt = move |engine: &mut Engine<'a>, handle| {
+            if !mem::replace(&mut started, true) {
+                start(engine, handle)?;
+            }
             engine.connected(handle)
-        });
-        let opened = opened.await;
-        if opened == Err(Error::TimedOut) {
-            self.ask(|engine, handle| engine.cancel_connect(handle))?;
-            self.shared.kick();
-        }
-        opened
-    }
-
-    pub(super) async fn connect(&self, remote: SocketAddr) -> Result<(), Error> {
-        self.ask(|engine, handle| engine.connect(handle, remote))??;
-        self.opened().await
+        };
+        self.wait(Side::Tx, Wait::Open, attempt)
     }
 
     pub(super) fn local(&self) -> Option<SocketAddr> {
@@ -91,32 +89,35 @@ impl<'a> Socket<'a> {
         state.ok().flatten().unwrap_or_default()
     }
 
-    async fn read(&self, buffer: &mut [u8]) -> Result<usize, Error> {
+    fn read(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize, Error>> {
         let attempt = |engine: &mut Engine<'a>, handle| engine.recv(handle, buffer);
-        self.wait(Side::Rx, Wait::Receive, attempt).await
+        self.wait(Side::Rx, Wait::Receive, attempt)
     }
 
-    async fn write(&self, data: &[u8]) -> Result<usize, Error> {
+    fn write(&self, data: &[u8]) -> impl Future<Output = Result<usize, Error>> {
         let attempt = |engine: &mut Engine<'a>, handle| engine.send(handle, data);
-        self.wait(Side::Tx, Wait::Send(1), attempt).await
+        self.wait(Side::Tx, Wait::Send(1), attempt)
     }
 
-    async fn write_all(&self, mut data: &[u8]) -> Result<(), Error> {
-        while !data.is_empty() {
-            let n = self.write(data).await?;
-            data = data.get(n..).unwrap_or_default();
-        }
-        Ok(())
+    fn write_all(&self, mut data: &[u8]) -> impl Future<Output = Result<(), Error>> {
+        let attempt = move |engine: &mut Engine<'a>, handle| {
+            while !data.is_empty() {
+                let n = engine.send(handle, data)?;
+                data = data.get(n..).unwrap_or_default();
+            }
+            Ok::<_, nb::Error<SendError>>(())
+        };
+        self.wait(Side::Tx, Wait::Send(1), attempt)
     }
 
-    pub(super) async fn flush(&self) -> Result<(), Error> {
-        let attempt = |engine: &mut Engine<'a>, handle| engine.flushed(handle);
-        self.wait(Side::Tx, Wait::Flush, attempt).await
+    pub(super) fn flush(&self) -> impl Future<Output = Result<(), Error>> {
+        self.wait(Side::Tx, Wait::Flush, |engine, handle| {
+            engine.flushed(handle)
+        })
     }
 
-    async fn wait_acked(&self) -> Result<(), Error> {
-        let attempt = |engine: &mut Engine<'a>, handle| engine.acked(handle);
-        self.wait(Side::Tx, Wait::Ack, attempt).await
+    fn wait_acked(&self) -> impl Future<Output = Result<(), Error>> {
+        self.wait(Side::Tx, Wait::Ack, |engine, handle| engine.acked(handle))
     }
 
     /// Whether a call would not wait.
@@ -124,14 +125,15 @@ impl<'a> Socket<'a> {
         self.ask(|engine, handle| engine.is_ready(handle, wait))
     }
 
-    pub(super) async fn close(self) -> Result<(), Error> {
-        self.ask(|engine, handle| engine.start_close(FROM_NEXT_POLL, handle))?;
-        let closed = self.wait(Side::Tx, Wait::Close, |engine, handle| {
-            let closed = engine.is_closed(handle);
-            closed.then_some(()).ok_or(nb::Error::<Error>::WouldBlock)
-        });
-        let _ = closed.await;
-        Ok(self.ask(|engine, handle| engine.untold_loss(handle))??)
+    pub(super) fn close(&self) -> impl Future<Output = Result<(), Error>> {
+        let attempt = |engine: &mut Engine<'a>, handle| {
+            engine.start_close(FROM_NEXT_POLL, handle);
+            match engine.is_closed(handle) {
+                true => engine.untold_loss(handle).map_err(nb::Error::Other),
+                false => Err(nb::Error::WouldBlock),
+            }
+        };
+        self.wait(Side::Tx, Wait::Close, attempt)
     }
 
     pub(super) fn abort(self) {
@@ -151,7 +153,7 @@ impl Drop for Socket<'_> {
 /// [`close`](Self::close), which then nobody awaits.
 ///
 /// ```
-/// use core::net::SocketAddr;
+/// use core::{mem, net::SocketAddr};
 /// use quectel_sockets::asynch::{Error, Stack};
 /// async fn ask(stack: Stack<'_>, server: SocketAddr) -> Result<[u8; 4], Error> {
 ///     let mut socket = stack.tcp_socket().await?;
@@ -172,7 +174,7 @@ impl<'a> TcpSocket<'a> {
     /// Milliseconds that each call may wait, from the call on: the runner
     /// looks at the clock when it has its next turn. `None`, as at the
     /// beginning, for any time. A call that fails with [`Error::TimedOut`]
-    /// has taken and delivered nothing.
+    /// has taken and delivered nothing; `write_all` may have taken some.
     pub fn set_timeout(&mut self, ms: Option<u32>) {
         self.0.set_timeout(ms);
     }
@@ -196,8 +198,9 @@ impl<'a> TcpSocket<'a> {
     ///
     /// # Errors
     /// [`ConnectError`](crate::ConnectError), [`Error::TimedOut`]
-    pub async fn connect(&mut self, remote: SocketAddr) -> Result<(), Error> {
-        self.0.connect(remote).await
+    pub fn connect(&mut self, remote: SocketAddr) -> impl Future<Output = Result<(), Error>> {
+        self.0
+            .open(move |engine, handle| engine.connect(handle, remote))
     }
 
     /// Names the local port, 0 for any, for the `connect` or `listen` to come.
@@ -213,10 +216,9 @@ impl<'a> TcpSocket<'a> {
     ///
     /// # Errors
     /// [`ConnectError`](crate::ConnectError), [`Error::TimedOut`]
-    pub async fn listen(&mut self, backlog: u8) -> Result<(), Error> {
+    pub fn listen(&mut self, backlog: u8) -> impl Future<Output = Result<(), Error>> {
         self.0
-            .ask(|engine, handle| engine.listen(handle, backlog))??;
-        self.0.opened().await
+            .open(move |engine, handle| engine.listen(handle, backlog))
     }
 
     /// Waits for a connection, and for a slot to put it in.
@@ -266,12 +268,13 @@ impl<'a> TcpSocket<'a> {
     }
 
     /// Sends what was taken, closes, and gives the slot back. Bounded by the
-    /// linger time and `AT+QICLOSE`'s own, 10 s each; the time-out ends the
-    /// waiting, not the closing. So does a drop.
+    /// linger time and `AT+QICLOSE`'s own, 10 s each. The time-out and a drop
+    /// end the waiting, not the closing.
     ///
     /// # Errors
     /// [`SendError`](crate::SendError) if bytes are known to be lost and no
-    /// earlier call has said so; the socket is closed all the same.
+    /// earlier call has said so; [`Error::TimedOut`]. The socket is closed all
+    /// the same.
     pub async fn close(self) -> Result<(), Error> {
         self.0.close().await
     }
@@ -320,8 +323,8 @@ macro_rules! reads {
             /// # Errors
             /// [`RecvError`](crate::RecvError), [`Error::TimedOut`]. A broken
             /// connection is told once, after everything that had arrived.
-            pub async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-                self.0.read(buffer).await
+            pub fn read(&mut self, buffer: &mut [u8]) -> impl Future<Output = Result<usize, Error>> {
+                self.0.read(buffer)
             }
         }
 
@@ -349,16 +352,17 @@ macro_rules! writes {
             /// # Errors
             /// [`SendError`](crate::SendError), [`Error::TimedOut`]; nothing
             /// was taken then.
-            pub async fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
-                self.0.write(data).await
+            pub fn write(&mut self, data: &[u8]) -> impl Future<Output = Result<usize, Error>> {
+                self.0.write(data)
             }
 
-            /// Takes all of it. Dropped, or with an error, it has taken some.
+            /// Takes all of it; the time-out is for all. Dropped, or with an
+            /// error, it may have taken some.
             ///
             /// # Errors
             /// As [`write`](Self::write).
-            pub async fn write_all(&mut self, data: &[u8]) -> Result<(), Error> {
-                self.0.write_all(data).await
+            pub fn write_all(&mut self, data: &[u8]) -> impl Future<Output = Result<(), Error>> {
+                self.0.write_all(data)
             }
 
             /// Waits until the module has taken the last byte (`SEND OK`) and
@@ -366,8 +370,8 @@ macro_rules! writes {
             ///
             /// # Errors
             /// [`SendError`](crate::SendError), [`Error::TimedOut`]
-            pub async fn flush(&mut self) -> Result<(), Error> {
-                self.0.flush().await
+            pub fn flush(&mut self) -> impl Future<Output = Result<(), Error>> {
+                self.0.flush()
             }
 
             /// Waits until the peer has acknowledged the last byte: asks with
@@ -375,8 +379,8 @@ macro_rules! writes {
             ///
             /// # Errors
             /// [`SendError`](crate::SendError), [`Error::TimedOut`]
-            pub async fn wait_acked(&mut self) -> Result<(), Error> {
-                self.0.wait_acked().await
+            pub fn wait_acked(&mut self) -> impl Future<Output = Result<(), Error>> {
+                self.0.wait_acked()
             }
         }
 

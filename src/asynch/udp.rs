@@ -39,9 +39,9 @@ impl<'a> UdpSocket<'a> {
     ///
     /// # Errors
     /// [`ConnectError`](crate::ConnectError), [`Error::TimedOut`]
-    pub async fn bind(&mut self, local: SocketAddr) -> Result<(), Error> {
-        self.0.ask(|engine, handle| engine.bind(handle, local))??;
-        self.0.opened().await
+    pub fn bind(&mut self, local: SocketAddr) -> impl Future<Output = Result<(), Error>> {
+        self.0
+            .open(move |engine, handle| engine.bind(handle, local))
     }
 
     /// Names the peer: [`send`](Self::send) goes there, and what others send
@@ -49,8 +49,9 @@ impl<'a> UdpSocket<'a> {
     ///
     /// # Errors
     /// [`ConnectError`](crate::ConnectError), [`Error::TimedOut`]
-    pub async fn connect(&mut self, remote: SocketAddr) -> Result<(), Error> {
-        self.0.connect(remote).await
+    pub fn connect(&mut self, remote: SocketAddr) -> impl Future<Output = Result<(), Error>> {
+        self.0
+            .open(move |engine, handle| engine.connect(handle, remote))
     }
 
     /// Takes one datagram, whole, and returns its length.
@@ -59,22 +60,30 @@ impl<'a> UdpSocket<'a> {
     /// [`SendError`](crate::SendError), [`Error::TimedOut`]; nothing was
     /// taken then. Datagrams have 1 to 1460 bytes and must fit the transmit
     /// ring with [`DATAGRAM_HEADER`](crate::DATAGRAM_HEADER) bytes in front.
-    pub async fn send_to(&mut self, data: &[u8], to: SocketAddr) -> Result<usize, Error> {
-        self.send_opt(data, Some(to)).await
+    pub fn send_to(
+        &mut self,
+        data: &[u8],
+        to: SocketAddr,
+    ) -> impl Future<Output = Result<usize, Error>> {
+        self.send_opt(data, Some(to))
     }
 
     /// As [`send_to`](Self::send_to), to the peer.
     ///
     /// # Errors
     /// As [`send_to`](Self::send_to).
-    pub async fn send(&mut self, data: &[u8]) -> Result<usize, Error> {
-        self.send_opt(data, None).await
+    pub fn send(&mut self, data: &[u8]) -> impl Future<Output = Result<usize, Error>> {
+        self.send_opt(data, None)
     }
 
-    async fn send_opt(&self, data: &[u8], to: Option<SocketAddr>) -> Result<usize, Error> {
+    fn send_opt(
+        &self,
+        data: &[u8],
+        to: Option<SocketAddr>,
+    ) -> impl Future<Output = Result<usize, Error>> {
         let wait = Wait::Send(data.len());
-        let attempt = |engine: &mut Engine<'a>, handle| engine.send_to(handle, data, to);
-        self.0.wait(Side::Tx, wait, attempt).await
+        let attempt = move |engine: &mut Engine<'a>, handle| engine.send_to(handle, data, to);
+        self.0.wait(Side::Tx, wait, attempt)
     }
 
     /// Receives one datagram. What does not fit `buffer` is lost, which
@@ -91,8 +100,8 @@ impl<'a> UdpSocket<'a> {
     ///
     /// # Errors
     /// [`SendError`](crate::SendError), [`Error::TimedOut`]
-    pub async fn flush(&mut self) -> Result<(), Error> {
-        self.0.flush().await
+    pub fn flush(&mut self) -> impl Future<Output = Result<(), Error>> {
+        self.0.flush()
     }
 
     /// Sends what was taken, closes, and gives the slot back; as

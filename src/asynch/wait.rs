@@ -4,7 +4,7 @@
 use core::{
     future::poll_fn,
     mem,
-    task::{Poll, Waker},
+    task::{Context, Poll, Waker},
 };
 
 use super::{Core, Error, Shared, WAITERS};
@@ -23,43 +23,72 @@ pub(super) enum Place {
 impl<'a> Shared<'a> {
     /// Attempts until it no longer would block, or until so many milliseconds
     /// are over. Dropped, it leaves at most a waker behind.
-    pub(super) async fn wait<T, E: Into<Error>>(
+    pub(super) fn wait<T, E: Into<Error>>(
         &self,
         place: Place,
         timeout: Option<u32>,
         mut attempt: impl FnMut(&mut Core<'a>) -> nb::Result<T, E>,
-    ) -> Result<T, Error> {
+    ) -> impl Future<Output = Result<T, Error>> {
         let mut first = true;
-        poll_fn(|cx| {
-            // Cloned and dropped outside the step: it may be foreign code.
-            let mut waker = Some(cx.waker().clone());
-            let step = self.with(|core| match attempt(core) {
-                Ok(value) => Poll::Ready(Ok(value)),
-                Err(nb::Error::Other(error)) => Poll::Ready(Err(error.into())),
-                Err(nb::Error::WouldBlock) if core.keep(place, first, timeout, &mut waker) => {
-                    Poll::Pending
+        poll_fn(move |cx| {
+            let mut outcome = Err(Error::Busy);
+            let mut attempt = |core: &mut Core<'a>| match attempt(core) {
+                Err(nb::Error::WouldBlock) => false,
+                Err(nb::Error::Other(error)) => {
+                    outcome = Err(error.into());
+                    true
                 }
-                Err(nb::Error::WouldBlock) => Poll::Ready(Err(Error::TimedOut)),
-            });
-            let step = step.unwrap_or_else(|busy| Poll::Ready(Err(busy)));
-            // An attempt may have left work, and time limits begin there. Not
-            // if nobody had woken this task: that would go on for ever where
-            // the runner is part of it.
-            let spurious = waker.is_some_and(|old| {
-                let own = old.will_wake(cx.waker());
-                if !own {
-                    // It had the place, and asks again.
-                    old.wake();
+                Ok(value) => {
+                    outcome = Ok(value);
+                    true
                 }
-                own
-            });
-            if first || step.is_ready() || !spurious {
-                self.kick();
+            };
+            match self.poll(cx, place, timeout, &mut first, &mut attempt) {
+                Poll::Ready(Ok(())) => Poll::Ready(outcome),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                Poll::Pending => Poll::Pending,
             }
-            first = false;
-            step
         })
-        .await
+    }
+
+    /// What all kinds of waiting have in common; one function, because they
+    /// are many. `attempt` tells whether it has ended.
+    fn poll(
+        &self,
+        cx: &Context<'_>,
+        place: Place,
+        timeout: Option<u32>,
+        first: &mut bool,
+        attempt: &mut dyn FnMut(&mut Core<'a>) -> bool,
+    ) -> Poll<Result<(), Error>> {
+        // Cloned and dropped outside the step: it may be foreign code.
+        let mut waker = Some(cx.waker().clone());
+        let step = self.with(|core| {
+            if attempt(core) {
+                Poll::Ready(Ok(()))
+            } else if core.keep(place, *first, timeout, &mut waker) {
+                Poll::Pending
+            } else {
+                Poll::Ready(Err(Error::TimedOut))
+            }
+        });
+        let step = step.unwrap_or(Poll::Ready(Err(Error::Busy)));
+        let spurious = waker.is_some_and(|old| {
+            let own = old.will_wake(cx.waker());
+            if !own {
+                // It had the place, and asks again.
+                old.wake();
+            }
+            own
+        });
+        // An attempt may have left work, and time limits begin there. Not if
+        // nobody had woken this task: that would go on for ever where the
+        // runner is part of it.
+        if *first || step.is_ready() || !spurious {
+            self.kick();
+        }
+        *first = false;
+        step
     }
 
     /// Waits for the turn to resolve a name.
@@ -103,6 +132,9 @@ impl Core<'_> {
                 if first {
                     waiter.limit = timeout.map_or(Limit::Never, Limit::Within);
                 } else if waiter.limit == Limit::Over {
+                    if wait == Wait::Open {
+                        self.engine.cancel_connect(handle);
+                    }
                     return false;
                 }
                 waiter.wait = wait;

@@ -193,7 +193,7 @@ impl Engine<'_> {
             State::Ended { result, .. } if same => {
                 dns.state = State::Idle;
                 result?;
-                return Ok(dns.addresses.clone());
+                return Ok(core::mem::take(&mut dns.addresses));
             }
             State::Idle | State::Ended { .. } => {
                 if !self.world.network.is_up() {

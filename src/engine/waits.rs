@@ -117,15 +117,17 @@ impl Engine<'_> {
             .take_if(|_| ready || waiter.limit == Limit::Over)
     }
 
-    /// When the first task's time is over.
-    pub(crate) fn first_limit(&self) -> Option<u64> {
-        let slots = self.world.slots.iter();
-        let waiters = slots.flat_map(|slot| [&slot.waiters.rx, &slot.waiters.tx]);
-        let limits = waiters.filter_map(|waiter| match waiter.limit {
-            Limit::At(at) => Some(at),
-            _ => None,
-        });
-        limits.min()
+    /// When the first task's time is over; `u64::MAX` if none has one.
+    pub(crate) fn first_limit(&self) -> u64 {
+        let mut first = u64::MAX;
+        for slot in self.world.slots.iter() {
+            for waiter in [&slot.waiters.rx, &slot.waiters.tx] {
+                if let Limit::At(at) = waiter.limit {
+                    first = first.min(at);
+                }
+            }
+        }
+        first
     }
 
     /// Whether what the module is waited for has come, or never will.

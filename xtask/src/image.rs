@@ -194,18 +194,18 @@ pub(crate) fn print_sizes(images: &[Image]) {
     let line = |what: &str, cells: Vec<u64>| {
         print!("{what:<24}");
         for cell in &cells {
-            print!("{cell:>12}");
+            print!("{cell:>15}");
         }
         if let [without, .., with] = cells[..] {
-            print!("{:>12}", with.saturating_sub(without));
+            print!("{:>15}", with.saturating_sub(without));
         }
         println!();
     };
     print!("{:<24}", "bytes");
     for image in images {
-        print!("{:>12}", image.name);
+        print!("{:>15}", image.name);
     }
-    println!("{:>12}", "difference");
+    println!("{:>15}", "difference");
     line("flash", images.iter().map(|image| image.flash).collect());
     for krate in CRATES {
         let shares = images.iter().map(|image| image.share(krate)).collect();

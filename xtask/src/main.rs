@@ -77,8 +77,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the images cost without and with the library, in this order.
-const IMAGES: [&str; 2] = ["baseline", "tcp_client"];
+/// The images: without the library first, then with its engine alone, then
+/// with each face.
+const IMAGES: [&str; 4] = ["baseline", "engine_client", "async_client", "tcp_client"];
 
 fn build(rest: &[String]) -> Result<(), String> {
     let mut cargo = toolchain::cargo(&target_dir()?)?;

@@ -6,7 +6,11 @@
 //! UART on a real board fills a ring buffer by interrupt or DMA.
 #![allow(unsafe_code)]
 
-use core::convert::Infallible;
+use core::{
+    convert::Infallible,
+    sync::atomic::{AtomicBool, Ordering},
+    task::{RawWaker, RawWakerVTable, Waker},
+};
 
 use cortex_m::{asm, interrupt, interrupt::InterruptNumber, peripheral::NVIC};
 use cortex_m_semihosting::{debug, hio};
@@ -207,6 +211,25 @@ impl Port for Board {
         NVIC::unpend(Interrupt::Timer1);
         NVIC::unpend(Interrupt::Uart0Rx);
     }
+}
+
+/// A task is to be polled again.
+static AWAKE: AtomicBool = AtomicBool::new(true);
+
+/// Wakes the one task there is.
+pub fn waker() -> Waker {
+    const TABLE: RawWakerVTable = RawWakerVTable::new(|_| RAW, wake, wake, |_| ());
+    const RAW: RawWaker = RawWaker::new(core::ptr::null(), &TABLE);
+    fn wake(_: *const ()) {
+        AWAKE.store(true, Ordering::Relaxed);
+    }
+    // SAFETY: the functions use no data, and may be called at any time.
+    unsafe { Waker::from_raw(RAW) }
+}
+
+/// Whether it was woken since the last call.
+pub fn take_awake() -> bool {
+    AWAKE.swap(false, Ordering::Relaxed)
 }
 
 /// Writes to the debugger's or the emulator's console.

@@ -3,6 +3,7 @@
 #![deny(unsafe_code)]
 
 pub mod bsp;
+pub mod tasks;
 
 use core::panic::PanicInfo;
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::config::SimCard;
 use crate::fault::{Fault, time};
 use crate::module::Power;
 use crate::net::Link;
@@ -32,6 +33,7 @@ const VERBS: &[(&str, Verb)] = &[
     ("powerkey", power_key),
     ("reset", reset),
     ("power", power),
+    ("simcard", sim_card),
     ("status", |sim, words| {
         words.end()?;
         Ok(if sim.status() { "high" } else { "low" }.to_owned())
@@ -174,6 +176,27 @@ fn power(sim: &mut Sim, words: &mut Words<'_>) -> Result<String> {
         true => sim.power_on(),
         false => sim.power_off(),
     }
+    DONE
+}
+
+fn sim_card(sim: &mut Sim, words: &mut Words<'_>) -> Result<String> {
+    let all = [
+        ("ready", SimCard::Ready),
+        ("absent", SimCard::Absent),
+        ("puk", SimCard::Puk),
+        ("failure", SimCard::Failure),
+        ("pin", SimCard::Pin(String::new())),
+    ];
+    let mut card = words.choice("a SIM card", &all)?;
+    if let SimCard::Pin(pin) = &mut card {
+        let digits = |word: &str| {
+            let fits = matches!(word.len(), 4..=8) && word.bytes().all(|b| b.is_ascii_digit());
+            fits.then(|| word.to_owned())
+        };
+        *pin = words.parsed("a PIN", "4 to 8 digits", digits)?;
+    }
+    words.end()?;
+    sim.set_sim_card(card);
     DONE
 }
 
@@ -376,11 +399,11 @@ impl<'a> Words<'a> {
         parse(word).ok_or_else(|| wrong(word, what, allowed))
     }
 
-    fn choice<T: Copy>(&mut self, what: &str, choices: &[(&str, T)]) -> Result<T> {
+    fn choice<T: Clone>(&mut self, what: &str, choices: &[(&str, T)]) -> Result<T> {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         self.parsed(what, &names.join(", "), |word| {
             let found = choices.iter().find(|(name, _)| *name == word);
-            found.map(|(_, value)| *value)
+            found.map(|(_, value)| value.clone())
         })
     }
 

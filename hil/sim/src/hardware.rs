@@ -47,7 +47,7 @@ impl Pins {
         power_off_us: 1_300 * MS,
         reset_us: 2 * S,
         status_us: 2_100 * MS,
-        ..Pins::BG96
+        ..Pins::EC2X
     };
     /// EC200U, EG915U.
     pub const EC200U: Pins = Pins {

@@ -11,6 +11,13 @@
 //! servers ([`Sim::serve`], [`Sim::serve_udp`]), clients of a module that listens ([`Sim::dial`]), and
 //! datagrams from nowhere ([`Sim::send_datagram`]).
 //!
+//! Beside the data there are the other wires: the speeds of both ends ([`Sim::set_host_baud`],
+//! `AT+IPR`), RTS and CTS ([`Sim::set_rts`], [`Sim::cts`]), DTR ([`Sim::set_dtr`]), and the pins
+//! ([`Sim::set_power_key`], [`Sim::set_reset`], [`Sim::status`]). The network changes while the module
+//! runs: registration ([`Sim::set_registration`]), contexts ([`Sim::drop_context`]), the link
+//! ([`Sim::set_link`]); [`Sim::capture`] writes what passes on it to a file. All of that can be said in
+//! text, too: [`Sim::control`].
+//!
 //! ```
 //! use quectel_sim::{Config, Echo, Sim};
 //!
@@ -61,7 +68,7 @@ pub use net::{
 };
 pub use profile::{
     CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, CommandSet, EscapeAnswer,
-    LineEcho, PayloadUrcs, Profile, QirdTail, RecvUrc, SendTimeout,
+    LineEcho, PayloadUrcs, Profile, Prompt, QirdTail, RecvUrc, Rows, SendTimeout,
 };
 pub use sim::Sim;
 pub use switches::Switch;

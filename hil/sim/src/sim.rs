@@ -59,7 +59,8 @@ impl Sim {
 
     /// The host sends bytes, from now on, behind what it is sending already.
     pub fn write(&mut self, bytes: &[u8]) {
-        let payload = self.channel.payload_ahead(&self.to_module, bytes);
+        let channel = &self.channel;
+        let payload = channel.payload_ahead(&self.module, &self.to_module, bytes);
         let (payload, dialogue) = bytes.split_at(payload);
         self.to_module.push_as(Content::Payload, self.now, payload);
         self.to_module.push(self.now, dialogue);
@@ -123,13 +124,13 @@ impl Sim {
         }
         self.module.now = self.now;
         let mute_until = self.module.faults.mute_until;
-        let line = if self.listening() {
-            self.channel
-                .next(self.now, &self.to_module, &self.to_host, &self.module)
-        } else {
-            mute_until
+        let line = match self.listening() {
+            true if self.wires.seeks() => None,
+            true => self
+                .channel
+                .next(self.now, &self.to_module, &self.to_host, &self.module),
+            false => mute_until,
         };
-        let line = line.filter(|_| !self.wires.seeks());
         let wires = self
             .wires
             .next(&self.to_module, &self.to_host, &self.module);

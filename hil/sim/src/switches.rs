@@ -7,7 +7,7 @@ use crate::commands::qicfg::OptionSet;
 use crate::hardware::{Pins, Serial};
 use crate::profile::{
     CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, CommandSet, EscapeAnswer,
-    LineEcho, PayloadUrcs, Profile, QirdTail, RecvUrc, SendTimeout,
+    LineEcho, PayloadUrcs, Profile, Prompt, QirdTail, RecvUrc, Rows, SendTimeout,
 };
 
 /// What a field can hold, and how that is written.
@@ -197,6 +197,8 @@ words!(LineEcho: "as-received" AsReceived, "at-end" AtEnd);
 words!(PayloadUrcs: "wait" Wait, "pass" Pass);
 words!(SendTimeout: "send-part" SendPart, "fail" Fail, "error" Error, "never" Never);
 words!(EscapeAnswer: "ok" Ok, "send-fail" SendFail, "ok-send-ok" OkSendOk);
+words!(Prompt: "blank" Blank, "bare" Bare, "line" Line);
+words!(Rows: "full" Full, "short" Short, "longer" Longer);
 words!(QirdTail: "blank-line" BlankLine, "plain" Plain);
 words!(RecvUrc: "when-empty" WhenEmpty, "after-zero-read" AfterZeroRead);
 words!(ClosedUrc: "at-once" AtOnce, "after-drain" AfterDrain);
@@ -327,7 +329,7 @@ table! {
     "ok-before-send-ok" ok_before_send_ok,
     "payload-echo-by-ate" payload_echo_by_ate,
     "close-ok" close_ok,
-    "short-rows" short_rows,
+    "rows" rows,
     "quoted-push" quoted_push,
     "connect-ids" connect_ids 0 to 12,
     "opening" opening 0 to 12,
@@ -353,6 +355,7 @@ table! {
     "open-extras" open_extras,
     "own-server-id" own_server_id,
     "requested-local-port" requested_local_port,
+    "prompt" prompt,
     "qird-tail" qird_tail,
     "recv-urc" recv_urc,
     "closed-urc" closed_urc,
@@ -360,6 +363,8 @@ table! {
     "send-timeout" send_timeout,
     "send-timeout-s" send_timeout_s 0 to 3_600,
     "escape" escape,
+    "escape-ends-fixed" escape_ends_fixed,
+    "full-payload-sends" full_payload_sends,
     "empty-send-fails" empty_send_fails,
     "escape-guard" escape_guard_us,
     "options" options,
@@ -369,11 +374,11 @@ table! {
     "dns-ttl" dns_ttl,
     "dns-busy-urc" dns_busy_urc,
     ; pins: Pins {
-        "power-key-on" on_us,
-        "power-key-off" off_us,
+        "power-on-pulse" on_us,
+        "power-off-pulse" off_us,
         "power-off" power_off_us,
-        "reset-pin" reset_us,
-        "status-pin" status_us,
+        "reset-pulse" reset_us,
+        "status-rise" status_us,
         "restart-tells" restart_tells_us,
         "sim-urcs-twice" sim_urcs_twice,
     }
@@ -513,6 +518,12 @@ mod tests {
         "after-zero-read",
         "at-once",
         "after-drain",
+        "blank",
+        "bare",
+        "line",
+        "full",
+        "short",
+        "longer",
         "fin-acked",
         "both-closed",
         "abort",

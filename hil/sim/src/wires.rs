@@ -133,7 +133,11 @@ impl Wires {
     }
 
     fn sleep(&self, module: &Module) -> Sleep {
-        let mode = module.settings.numbers.get("+QSCLK", 0);
+        let numbers = &module.settings.numbers;
+        if !numbers.was_set("+QSCLK") {
+            return Sleep::Never;
+        }
+        let mode = numbers.get("+QSCLK", 0);
         match (mode, module.profile.commands) {
             (0, _) => Sleep::Never,
             (1, set) if set != CommandSet::Bc => match module.profile.serial.bytes_wake {

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Host, family};
-use quectel_sim::{Config, Echo, EscapeAnswer, Sink, Source, Then};
+use quectel_sim::{Config, Echo, EscapeAnswer, Prompt, Rows, Sink, Source, Then};
 
 fn server() -> std::net::SocketAddr {
     "192.0.2.7:7".parse().unwrap()
@@ -291,5 +291,96 @@ fn a_bc660k_from_open_to_close() {
         ("AT+QISEND=4,1025", 552),
     ] {
         host.fail(&format!("+CME ERROR: {error}"), &[line]);
+    }
+}
+
+#[test]
+fn every_prompt() {
+    for (prompt, bytes) in [
+        (Prompt::Blank, "\r\n> "),
+        (Prompt::Bare, "\r\n>"),
+        (Prompt::Line, "\r\n>\r\n"),
+    ] {
+        let mut config = family("EC25");
+        config.profile.prompt = prompt;
+        let mut host = connected(config, 1);
+        host.talk("AT+QISEND=0,2\r", bytes);
+        host.silence(1_000_000);
+        host.talk("hi", "\r\nSEND OK\r\n\r\n+QIURC: \"recv\",0,2\r\nhi\r\n");
+    }
+    let mut host = connected(family("EC200U"), 1);
+    host.ok(&["AT+QICFG=\"formatcfg\",1"]);
+    host.talk("AT+QISEND=0,2\r", "\r\n>\r\n");
+}
+
+#[test]
+fn rows_of_eight_ten_and_eleven_fields() {
+    for (rows, row) in [
+        (
+            Rows::Short,
+            "+QISTATE: 4,\"TCP\",\"192.0.2.7\",7,5000,2,1,0",
+        ),
+        (
+            Rows::Full,
+            "+QISTATE: 4,\"TCP\",\"192.0.2.7\",7,5000,2,1,0,0,\"uart1\"",
+        ),
+        (
+            Rows::Longer,
+            "+QISTATE: 4,\"TCP\",\"192.0.2.7\",7,5000,2,1,0,0,\"uart1\",0",
+        ),
+    ] {
+        let mut config = family("EC25");
+        config.profile.rows = rows;
+        let mut host = Host::ready(config);
+        host.sim.serve(server(), || Sink);
+        host.ok(&["AT+QIOPEN=1,4,\"TCP\",\"192.0.2.7\",7,5000,0"]);
+        host.urc("+QIOPEN: 4,0");
+        host.rows("AT+QISTATE=1,4", &[row]);
+    }
+}
+
+#[test]
+fn escape_within_a_payload_of_given_length() {
+    let mut host = connected(family("EC25"), 1);
+    host.talk("AT+QISEND=0,3\r", "\r\n> ");
+    host.talk(
+        "a\x1bb",
+        "\r\nSEND OK\r\n\r\n+QIURC: \"recv\",0,3\r\na\x1bb\r\n",
+    );
+    host.sim.profile_mut().escape_ends_fixed = true;
+    host.talk("AT+QISEND=0,3\r", "\r\n> ");
+    host.talk("a\x1b", "\r\nOK\r\n");
+    host.rows("AT+QIGETERROR", &["+QIGETERROR: 571,cancel send"]);
+    // Ctrl-Z is none of that, and the length still counts.
+    host.talk("AT+QISEND=0,3\r", "\r\n> ");
+    host.talk("a\x1abAT\r", "\r\nSEND OK\r\n\r\nOK\r\n");
+    host.expect("\r\n+QIURC: \"recv\",0,3\r\na\x1ab\r\n");
+}
+
+#[test]
+fn payload_without_length_that_is_as_long_as_can_be() {
+    let mut host = connected(family("BC660K"), 1);
+    host.talk("AT+QISEND=0\r", "\r\n> ");
+    host.talk([b'x'; 1_023], "");
+    host.silence(5_000_000);
+    host.talk("x", "\r\nOK\r\n\r\nSEND OK\r\n");
+    let pushed = format!("\r\n+QIURC: \"recv\",0,1024,\"{}\"\r\n", "x".repeat(1_024));
+    host.expect(pushed);
+}
+
+#[test]
+fn errors_behind_the_payload_have_numbers_where_all_have() {
+    for (tcpip_cme, answer) in [(false, "ERROR"), (true, "+CME ERROR: 567")] {
+        let mut config = family("EC25");
+        config.profile.tcpip_cme = tcpip_cme;
+        let mut host = connected(config, 0);
+        host.silence(1_000_000);
+        host.talk("AT+QISEND=0,2\r", "\r\n> ");
+        assert!(host.sim.with_peer(server(), |io| io.abort()).is_some());
+        host.silence(1_000_000);
+        host.talk(
+            "hi",
+            format!("\r\n+QIURC: \"closed\",0\r\n\r\n{answer}\r\n"),
+        );
     }
 }

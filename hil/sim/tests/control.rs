@@ -96,6 +96,18 @@ fn the_pins() {
 }
 
 #[test]
+fn the_sim_card() {
+    let mut host = host();
+    act(&mut host, "simcard absent");
+    host.expect("\r\n+CPIN: NOT READY\r\n");
+    host.talk("AT+CPIN?\r", "\r\n+CME ERROR: 10\r\n");
+    act(&mut host, "simcard pin 4711");
+    host.expect("\r\n+CPIN: SIM PIN\r\n");
+    host.talk("AT+CPIN=4711\r", "\r\nOK\r\n");
+    host.expect("\r\n+CPIN: READY\r\n");
+}
+
+#[test]
 fn faults_and_urcs() {
     let mut host = host();
     act(&mut host, "urc +QIND: \"csq\",17,99");
@@ -170,7 +182,7 @@ fn errors_name_the_bad_word_and_what_is_allowed() {
     for (line, error) in [
         (
             "dts on",
-            "'dts' is not a verb: baud, rts, dtr, powerkey, reset, power, status, signal, \
+            "'dts' is not a verb: baud, rts, dtr, powerkey, reset, power, simcard, status, signal, \
             registration, pdp, apn, link, name, fault, faults, urc, state, help",
         ),
         ("dtr", "the line goes on with a state (on, off)"),

@@ -140,7 +140,7 @@ fn an_ec200u_is_active_again_after_a_search() {
     host.sim.control("registration home").unwrap();
     host.talk(
         "AT+QIACT?\r",
-        "\r\n+QIACT: 1,1,1,\"10.7.157.1\"\r\n\r\nOK\r\n",
+        "\r\n+QIACT: 1,1,3,\"10.7.157.1\",\"2001:DB8:9D:0:0:0:0:1\"\r\n\r\nOK\r\n",
     );
 }
 
@@ -159,6 +159,7 @@ fn the_link_changes_while_it_is_used() {
         host.silence(1_000_000);
         took
     };
+    // Twice 20 ms. The packet goes with the first byte of SEND OK, and the URC has nine bytes more.
     assert_eq!(round_trip(&mut host), 40_782);
     host.sim.control("link delay=200ms").unwrap();
     assert_eq!(round_trip(&mut host), 400_782);

@@ -10,17 +10,25 @@ const EC25_START: &str = "\r\nRDY\r\n\r\n+CFUN: 1\r\n\r\n+CPIN: READY\r\n\r\n+QU
 const BG96_START: &str = "\r\nRDY\r\n\r\n+CFUN: 1\r\n\r\nAPP RDY\r\n\r\n+CPIN: READY\r\n\
     \r\n+QUSIM: 1\r\n\r\n+QIND: SMS DONE\r\n";
 
+/// A module whose URCs come here, whatever its family's factory says.
+fn heard(profile: Profile) -> Profile {
+    Profile {
+        urc_port: profile.port.clone(),
+        ..profile
+    }
+}
+
 fn off(profile: Profile) -> Host {
     Host::new(Config {
         boot: Boot::Off,
-        profile,
+        profile: heard(profile),
         ..Config::default()
     })
 }
 
 fn booted(profile: Profile) -> Host {
     Host::new(Config {
-        profile,
+        profile: heard(profile),
         ..Config::default()
     })
 }
@@ -218,6 +226,33 @@ fn qpowd_turns_off_and_says_so() {
     assert!(!host.sim.status());
     press(&mut host, 600_000);
     host.expect(EC25_START);
+}
+
+/// Bounds that are not those of the family.
+#[test]
+fn pulses_can_be_set() {
+    let mut host = booted(Profile::bg96());
+    for switch in [
+        "switch:power-on-pulse:100ms",
+        "switch:power-off-pulse:1s",
+        "switch:power-off:3s",
+        "switch:reset-pulse:400ms",
+    ] {
+        host.sim.add_fault(switch.parse().unwrap());
+    }
+    press(&mut host, 999_999);
+    host.sim.press_reset(399_999);
+    host.silence(10_000_000);
+    press(&mut host, 1_000_000);
+    host.expect("\r\nPOWERED DOWN\r\n");
+    host.silence(2_990_000);
+    assert!(host.sim.status());
+    host.silence(10_000);
+    assert!(!host.sim.status());
+    press(&mut host, 100_000);
+    host.expect(BG96_START);
+    host.sim.press_reset(400_000);
+    host.expect(BG96_START);
 }
 
 /// A BG95 that took more than 20 s, and SIM URCs that came twice on a BG96.

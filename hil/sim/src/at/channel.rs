@@ -3,22 +3,23 @@
 //! A command line is echoed as it comes in, and complete with its `\r`. It is carried out after the
 //! latency, and answered in one piece; until then what follows waits in the receive buffer.
 
+mod payload;
+
 use std::collections::VecDeque;
 
+use self::payload::{DataPhase, Ended};
 use super::parse::Call;
 use super::pipe::{Pipe, Turn};
 use super::reply::{Final, Reply};
 use super::table::{Outcome, Payload};
 use crate::commands;
-use crate::commands::qicfg::Key;
 use crate::faults::{Effect, Mishap, Part, Target, UrcPlace, When};
 use crate::line::Line;
 use crate::module::{Module, Wait};
-use crate::profile::{EscapeAnswer, LineEcho, PayloadUrcs, SendTimeout};
+use crate::profile::{LineEcho, PayloadUrcs};
 use crate::trace::Content;
 
 const CTRL_Z: u8 = 0x1A;
-const ESC: u8 = 0x1B;
 /// The command that has a payload.
 const SEND: &str = "+QISEND";
 
@@ -51,25 +52,6 @@ enum State {
     LateAnswer(u64, Job, Final),
     /// Transparent mode.
     Pipe(Pipe),
-}
-
-/// What comes after a prompt.
-#[derive(Debug)]
-struct DataPhase {
-    payload: Payload,
-    /// When the module stops waiting for it.
-    until: Option<u64>,
-    data: Vec<u8>,
-    /// A line feed that arrives by this time belongs to the command line.
-    line_feed_until: Option<u64>,
-}
-
-/// How a data phase ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
-    Complete,
-    Escaped,
-    TimedOut,
 }
 
 #[derive(Debug)]
@@ -172,14 +154,10 @@ impl Channel {
                 index.and_then(|index| from_host.arrival_of(index))
             }
             State::Data(phase) => {
-                let (have, until) = (phase.data.len(), phase.until);
-                let index = match phase.payload.length {
-                    _ if phase.line_feed_until.is_some() => Some(0),
-                    Some(length) => Some(length.saturating_sub(have + 1)),
-                    None => {
-                        let missing = module.profile.longest_payload.saturating_sub(have);
-                        self.find(from_host, missing, ends_payload)
-                    }
+                let (until, (most, ends)) = (phase.until, phase.awaits(module));
+                let index = match ends {
+                    [] => Some(most.saturating_sub(1)),
+                    ends => self.find(from_host, most, |b| ends.contains(&b)),
                 };
                 let end = index.and_then(|index| from_host.arrival_of(index));
                 end.into_iter().chain(until).min()
@@ -217,23 +195,11 @@ impl Channel {
     }
 
     /// How many of the bytes that the host is going to send are payload.
-    pub(crate) fn payload_ahead(&self, from_host: &Line, bytes: &[u8]) -> usize {
-        let State::Data(phase) = &self.state else {
-            return match self.state {
-                State::Pipe(_) => bytes.len(),
-                _ => 0,
-            };
-        };
-        let coming = from_host.queue();
-        match phase.payload.length {
-            Some(length) => length
-                .saturating_sub(phase.data.len() + coming.len())
-                .min(bytes.len()),
-            None if coming.iter().any(|b| ends_payload(*b)) => 0,
-            None => {
-                let end = bytes.iter().position(|b| ends_payload(*b));
-                end.map_or(bytes.len(), |end| end + 1)
-            }
+    pub(crate) fn payload_ahead(&self, module: &Module, from_host: &Line, bytes: &[u8]) -> usize {
+        match &self.state {
+            State::Pipe(_) => bytes.len(),
+            State::Data(phase) => phase.payload_in(module, from_host.queue(), bytes),
+            _ => 0,
         }
     }
 
@@ -498,145 +464,6 @@ impl Channel {
         damage(io, Target::Answer, name, before.len(), answer.len());
         io.to_host.push(io.now, &[before, answer, after].concat());
     }
-
-    fn prompt(&mut self, job: &mut Job, payload: Payload, io: &mut Io<'_>) {
-        let mut before = std::mem::take(&mut job.answer);
-        before.extend(injected(io.module, UrcPlace::BeforePrompt, &job.name));
-        let end = io.module.settings.format().end;
-        let prompt = match io.module.settings.qicfg.get(Key::FormatCfg, 0) {
-            1 => [&end[..], b">", &end].concat(),
-            _ => [&end[..], b"> "].concat(),
-        };
-        if !io.module.faults.lose_prompt.count() {
-            damage(io, Target::Prompt, &job.name, before.len(), prompt.len());
-            io.to_host.push(io.now, &[before, prompt].concat());
-        }
-        let longest = io.module.profile.longest_payload;
-        damage_payload(io, payload.length.unwrap_or(longest));
-        // No host has seen the prompt before its last byte is sent.
-        let sent = io.to_host.idle_at().unwrap_or(io.now);
-        self.scanned = 0;
-        self.state = State::Data(DataPhase {
-            payload,
-            until: payload.limit_us.map(|limit| io.now + limit),
-            data: Vec::new(),
-            line_feed_until: (!io.module.profile.line_feed_is_payload).then_some(sent),
-        });
-    }
-
-    /// Drops the line feed of `\r\n`. A payload may begin with one too, but that comes later.
-    fn skip_line_feed(&mut self, phase: &mut DataPhase, io: &mut Io<'_>) -> bool {
-        let Some(until) = phase.line_feed_until else {
-            return false;
-        };
-        if io.from_host.arrived() == 0 && io.now <= until {
-            return false;
-        }
-        phase.line_feed_until = None;
-        if io.now <= until && io.from_host.queue().front() == Some(&b'\n') {
-            self.take(io.from_host, 1);
-        }
-        true
-    }
-
-    fn read_payload(&mut self, mut phase: DataPhase, io: &mut Io<'_>) -> bool {
-        let mut progress = self.skip_line_feed(&mut phase, io);
-        let before = phase.data.len();
-        let mut ended = None;
-        if let Some(length) = phase.payload.length {
-            phase.data.extend(self.take(io.from_host, length - before));
-            if phase.data.len() == length {
-                ended = Some(Ended::Complete);
-            }
-        } else {
-            while ended.is_none() && io.from_host.arrived() > 0 {
-                match self.take(io.from_host, 1).first() {
-                    Some(&CTRL_Z) => ended = Some(Ended::Complete),
-                    Some(&ESC) => ended = Some(Ended::Escaped),
-                    Some(&byte) if phase.data.len() < io.module.profile.longest_payload => {
-                        phase.data.push(byte)
-                    }
-                    _ => {}
-                }
-            }
-        }
-        if ended.is_none() && phase.until.is_some_and(|until| until <= io.now) {
-            ended = Some(Ended::TimedOut);
-        }
-        let Some(ended) = ended else {
-            progress |= phase.data.len() > before;
-            self.state = State::Data(phase);
-            return progress;
-        };
-        self.scanned = 0;
-        let DataPhase { payload, data, .. } = phase;
-        if echoes_payload(io.module) {
-            io.to_host.push_as(Content::Payload, io.now, &data);
-        }
-        let at = io.now + self.latency + io.module.faults.delay(Part::Payload, SEND);
-        self.state = State::Sending(at, payload, data, ended);
-        true
-    }
-
-    fn send_payload(&mut self, payload: Payload, data: &[u8], ended: Ended, io: &mut Io<'_>) {
-        let nothing = data.is_empty() && io.module.profile.empty_send_fails;
-        let code = match (ended, io.module.profile.send_timeout) {
-            (Ended::Complete, _) if nothing => Final::SendFail,
-            (Ended::Complete, _) | (Ended::TimedOut, SendTimeout::SendPart) => {
-                let code = io.module.send_payload(payload.id, payload.to, data);
-                io.module.send_code(code)
-            }
-            (Ended::Escaped, _) => {
-                io.module.last_error = 571;
-                match io.module.profile.escape {
-                    EscapeAnswer::Ok => Final::Ok,
-                    EscapeAnswer::SendFail => Final::SendFail,
-                    EscapeAnswer::OkSendOk => Final::OkSendOk,
-                }
-            }
-            (Ended::TimedOut, SendTimeout::Fail) => {
-                io.module.last_error = 569;
-                Final::SendFail
-            }
-            (Ended::TimedOut, _) => {
-                io.module.last_error = 569;
-                Final::Error
-            }
-        };
-        if io.module.awaits_acknowledgement(payload.id, code) {
-            let job = Job {
-                name: SEND.into(),
-                ..Job::default()
-            };
-            let wait = Wait::Acknowledged { id: payload.id };
-            self.state = State::Blocked(job, wait);
-            return;
-        }
-        let by = io.module.faults.delay(Part::Answer, SEND);
-        self.state = State::LateResult(io.now + by, code);
-        if by == 0 {
-            self.send_result(code, io);
-        }
-    }
-
-    /// Sends what ends an `AT+QISEND`.
-    fn send_result(&mut self, code: Final, io: &mut Io<'_>) {
-        self.state = State::Command;
-        if io.module.faults.mishap(Mishap::LoseAnswer, SEND) {
-            return;
-        }
-        let before = injected(io.module, UrcPlace::BeforeSendOk, SEND);
-        let format = io.module.settings.format();
-        let answer = code.bytes(io.module.settings.cmee, &io.module.profile, format);
-        let after = injected(io.module, UrcPlace::AfterAnswer, SEND);
-        damage(io, Target::Answer, SEND, before.len(), answer.len());
-        io.to_host.push(io.now, &[before, answer, after].concat());
-    }
-}
-
-/// Whether this ends a payload without length.
-fn ends_payload(byte: u8) -> bool {
-    matches!(byte, CTRL_Z | ESC)
 }
 
 /// What ends a command line: S3, or CR if that is no character.
@@ -647,13 +474,6 @@ fn terminator(module: &Module) -> u8 {
 /// Whether the bytes of a command line are echoed one by one.
 fn echoes_as_received(module: &Module) -> bool {
     module.settings.echo && module.profile.line_echo == LineEcho::AsReceived
-}
-
-fn echoes_payload(module: &Module) -> bool {
-    match module.profile.payload_echo_by_ate {
-        true => module.settings.echo,
-        false => module.settings.payload_echo,
-    }
 }
 
 /// The URCs injected at this place of this command; none if URCs go to another port.
@@ -676,21 +496,6 @@ fn damage(io: &mut Io<'_>, target: Target, name: &str, before: usize, len: usize
             Effect::Damage(damage) => io.to_host.add_fault(damage.at(position)),
             Effect::Incident(incident) => {
                 let when = When::ByteToHost(position);
-                io.module.faults.incidents.push_back((when, incident));
-            }
-        }
-    }
-}
-
-/// The same for the payload that the host is going to send.
-fn damage_payload(io: &mut Io<'_>, len: usize) {
-    let first = io.from_host.position();
-    for (byte, effect) in io.module.faults.placed(Target::Payload, SEND, len) {
-        let position = first + byte;
-        match effect {
-            Effect::Damage(damage) => io.from_host.add_fault(damage.at(position)),
-            Effect::Incident(incident) => {
-                let when = When::ByteToModule(position);
                 io.module.faults.incidents.push_back((when, incident));
             }
         }

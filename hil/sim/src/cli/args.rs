@@ -41,7 +41,8 @@ pub(super) struct Serve {
     #[arg(long, value_name = "MS", default_value_t = 2, help_heading = "Module",
         value_parser = clap::value_parser!(u16).range(0..=60_000))]
     latency_ms: u16,
-    /// The SIM card; pin: locked with 1234
+    /// The SIM card; pin: locked with 1234; puk: with 12345678; failure: it
+    /// does not answer
     #[arg(long, value_enum, default_value = "ready", help_heading = "Module")]
     sim_card: Card,
     /// Decides everything that is left to chance
@@ -158,6 +159,8 @@ enum Card {
     Ready,
     Absent,
     Pin,
+    Puk,
+    Failure,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -335,6 +338,8 @@ impl Serve {
                 Card::Ready => SimCard::Ready,
                 Card::Absent => SimCard::Absent,
                 Card::Pin => SimCard::Pin("1234".into()),
+                Card::Puk => SimCard::Puk,
+                Card::Failure => SimCard::Failure,
             },
             cellular,
             internet: Internet::Real,

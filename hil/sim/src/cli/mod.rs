@@ -67,8 +67,9 @@ const SERVE: &str = "Serve one module, until Ctrl-C.
 
 When it can be used, one line that begins with 'ready' is printed to standard
 output, or with --stdio to standard error; before it 'control' and 'forward'
-lines with the addresses, if there are such. The module has been running for a
-while then: it is registered, its echo is on, its PDP contexts are not active.
+lines with the addresses, if there are such. Unless --boot says otherwise, the
+module has been running for a while then: it is registered, its echo is on, and
+no PDP context is active but those that its family activates by itself.
 
 The serial line has the speed of --baud in both directions, whatever speed a
 program sets on the pseudo-terminal. A program that goes away and one that comes

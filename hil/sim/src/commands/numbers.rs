@@ -138,6 +138,11 @@ impl Numbers {
         set.copied().or_else(first).unwrap_or(0)
     }
 
+    /// Whether a setting was ever set.
+    pub(crate) fn was_set(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     fn all(&self, setting: &Setting) -> Vec<u32> {
         (0..setting.fields.len())
             .map(|i| self.get(setting.name, i))

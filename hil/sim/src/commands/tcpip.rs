@@ -5,8 +5,8 @@ use crate::at::reply::Reply;
 use crate::at::table::{Command, Outcome};
 use crate::commands::qicfg::Key;
 use crate::module::{Module, OpenRequest, Row, Service, Wait};
-use crate::profile::CloseOpening;
 use crate::profile::CommandSet::{Ec2x, Ec200u, Ec200x};
+use crate::profile::{CloseOpening, Rows};
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::new("+QIOPEN").tcpip().write(open).samples(&[
@@ -184,9 +184,11 @@ fn rows(module: &Module, reply: &mut Reply, wanted: impl Fn(u8, &Row) -> bool) {
         let at_port = &module.profile.port;
         let head =
             format!("+QISTATE: {id},\"{service}\",\"{ip}\",{port},{local_port},{state},{context}");
-        match module.profile.short_rows {
-            true => reply.separate_row(format!("{head},{access_mode}")),
-            false => reply.row(format!("{head},{server},{access_mode},\"{at_port}\"")),
+        let whole = format!("{head},{server},{access_mode},\"{at_port}\"");
+        match module.profile.rows {
+            Rows::Short => reply.separate_row(format!("{head},{access_mode}")),
+            Rows::Full => reply.row(whole),
+            Rows::Longer => reply.row(format!("{whole},0")),
         }
     }
 }

@@ -283,6 +283,7 @@ impl Module {
         if self.power == Power::Off {
             self.powered_at = self.now;
             self.wake_at = None;
+            self.baud = self.first_baud();
             self.power = Power::Booting(self.now + self.profile.boot_us);
         }
     }
@@ -420,12 +421,16 @@ impl Module {
 
     /// The failure of a TCP/IP command.
     pub(crate) fn tcpip_error(&mut self, number: u16) -> Outcome {
+        Outcome::Done(self.failure(number))
+    }
+
+    /// The code that ends a TCP/IP command that failed.
+    pub(crate) fn failure(&mut self, number: u16) -> Final {
         self.last_error = number;
-        Outcome::Done(if self.profile.tcpip_cme {
-            Final::Cme(number)
-        } else {
-            Final::Error
-        })
+        match self.profile.tcpip_cme {
+            true => Final::Cme(number),
+            false => Final::Error,
+        }
     }
 
     /// `AT+QINISTAT`: 1 for the PIN, 2 for short messages, 4 for the phone book.
@@ -550,7 +555,7 @@ impl Module {
             self.ping_at(),
             self.ntp_at(),
             self.activating_at(),
-            self.sleep_at,
+            self.sleep_at.filter(|_| self.power == Power::On),
             self.wake_at,
             self.net.next(self.now),
         ]

@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
-    IpAddress, IpProtocol, IpRepr, IpVersion, Ipv4Packet, Ipv6Packet, TcpPacket, UdpPacket, UdpRepr,
+    Icmpv4Packet, Icmpv6Packet, IpAddress, IpProtocol, IpRepr, IpVersion, Ipv4Packet, Ipv6Packet,
+    TcpPacket, UdpPacket, UdpRepr,
 };
 
 /// The largest IP packet of the link.
@@ -105,27 +106,35 @@ pub(super) fn datagram(from: SocketAddr, to: SocketAddr, data: &[u8]) -> Option<
 
 /// Fills in the checksums, which the stacks leave out.
 pub(super) fn with_checksums(mut packet: Vec<u8>) -> Vec<u8> {
-    let Some(seen) = parse(&packet) else {
+    let Some((from, to)) = parse(&packet).map(|seen| (seen.from.ip(), seen.to.ip())) else {
         return packet;
     };
-    let (from, to): (IpAddress, IpAddress) = (seen.from.ip().into(), seen.to.ip().into());
-    let (is_tcp, is_udp) = (
-        matches!(seen.content, Content::Tcp { .. }),
-        matches!(seen.content, Content::Udp(_)),
-    );
-    let header = if seen.from.is_ipv4() {
+    let (header, protocol) = if from.is_ipv4() {
         let mut ip = Ipv4Packet::new_unchecked(&mut packet);
         ip.fill_checksum();
-        usize::from(ip.header_len())
+        (usize::from(ip.header_len()), ip.next_header())
     } else {
-        Ipv6Packet::new_unchecked(&packet).header_len()
+        let ip = Ipv6Packet::new_unchecked(&packet);
+        (ip.header_len(), ip.next_header())
     };
-    if let Some(body) = packet.get_mut(header..) {
-        if is_tcp {
-            TcpPacket::new_unchecked(body).fill_checksum(&from, &to);
-        } else if is_udp {
-            UdpPacket::new_unchecked(body).fill_checksum(&from, &to);
+    let Some(body) = packet.get_mut(header..) else {
+        return packet;
+    };
+    let (source, destination): (IpAddress, IpAddress) = (from.into(), to.into());
+    match (protocol, from, to) {
+        (IpProtocol::Tcp, ..) => {
+            TcpPacket::new_unchecked(body).fill_checksum(&source, &destination);
         }
+        (IpProtocol::Udp, ..) => {
+            UdpPacket::new_unchecked(body).fill_checksum(&source, &destination);
+        }
+        (IpProtocol::Icmp, ..) if body.len() >= 8 => {
+            Icmpv4Packet::new_unchecked(body).fill_checksum();
+        }
+        (IpProtocol::Icmpv6, IpAddr::V6(from), IpAddr::V6(to)) if body.len() >= 8 => {
+            Icmpv6Packet::new_unchecked(body).fill_checksum(&from, &to);
+        }
+        _ => {}
     }
     packet
 }
@@ -154,5 +163,18 @@ mod tests {
         assert_eq!(datagram(v6, v6, &[0; 1453]), None);
         assert_eq!(parse(&[0x45; 10]), None);
         assert_eq!(parse(&[]), None);
+    }
+    /// Echo requests with 32 bytes, and the checksums that tcpdump wants.
+    #[test]
+    fn checksums_of_echo_requests() {
+        let icmp = |kind: u8| [&[kind, 0, 0, 0, 0x51, 0x43, 0, 1], &[0x51; 32][..]].concat();
+        let v4 = b"\x45\0\0\x3c\0\0\x40\0\x40\x01\0\0\x0a\x07\x9d\x01\xc0\0\x02\x07";
+        let packet = with_checksums([&v4[..], &icmp(8)].concat());
+        assert_eq!(packet[10..12], [0xd1, 0xb1]);
+        assert_eq!(packet[22..24], [0x91, 0xa6]);
+        let v6 = b"\x60\0\0\0\0\x28\x3a\x40\x20\x01\x0d\xb8\0\x9d\0\0\0\0\0\0\0\0\0\x01\
+            \x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07";
+        let packet = with_checksums([&v6[..], &icmp(128)].concat());
+        assert_eq!(packet[42..44], [0xbd, 0x2c]);
     }
 }

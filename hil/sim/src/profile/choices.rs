@@ -78,6 +78,28 @@ pub enum EscapeAnswer {
     OkSendOk,
 }
 
+/// What asks for payload, after a line end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Prompt {
+    /// `> `, and nothing more: what was seen of all families.
+    Blank,
+    /// `>` alone, as manuals print it.
+    Bare,
+    /// `>` and a line end, as after `AT+QICFG="formatcfg",1`.
+    Line,
+}
+
+/// What the rows of `AT+QISTATE` tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rows {
+    /// Ten fields.
+    Full,
+    /// Eight, without server and port, and each row begins with a line end of its own.
+    Short,
+    /// Eleven: one more behind those of [`Rows::Full`], as the rows of TLS sockets have.
+    Longer,
+}
+
 /// How errors with a number are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CmeForm {

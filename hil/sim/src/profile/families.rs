@@ -2,7 +2,7 @@
 
 use super::{
     CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, CommandSet, EscapeAnswer,
-    LineEcho, PayloadUrcs, Profile, QirdTail, RecvUrc, SendTimeout,
+    LineEcho, PayloadUrcs, Profile, Prompt, QirdTail, RecvUrc, Rows, SendTimeout,
 };
 use crate::commands::qicfg::OptionSet;
 use crate::hardware::{Pins, Serial};
@@ -90,7 +90,7 @@ impl Profile {
             ok_before_send_ok: false,
             payload_echo_by_ate: false,
             close_ok: false,
-            short_rows: false,
+            rows: Rows::Full,
             quoted_push: false,
             connect_ids: 12,
             opening: 12,
@@ -116,6 +116,7 @@ impl Profile {
             open_extras: false,
             own_server_id: false,
             requested_local_port: false,
+            prompt: Prompt::Blank,
             qird_tail: QirdTail::BlankLine,
             recv_urc: RecvUrc::WhenEmpty,
             closed_urc: ClosedUrc::AtOnce,
@@ -123,6 +124,8 @@ impl Profile {
             send_timeout: SendTimeout::SendPart,
             send_timeout_s: 0,
             escape: EscapeAnswer::Ok,
+            escape_ends_fixed: false,
+            full_payload_sends: false,
             empty_send_fails: false,
             escape_guard_us: S,
             options: OptionSet::Ec2x,
@@ -278,9 +281,10 @@ impl Profile {
             ok_before_send_ok: true,
             payload_echo_by_ate: true,
             close_ok: true,
-            short_rows: true,
+            rows: Rows::Short,
             quoted_push: true,
             escape: EscapeAnswer::OkSendOk,
+            full_payload_sends: true,
             empty_send_fails: true,
             options: OptionSet::Bc,
             ..Profile::ec25()

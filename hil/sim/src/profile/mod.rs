@@ -132,8 +132,8 @@ pub struct Profile {
     pub payload_echo_by_ate: bool,
     /// Whether `CLOSE OK` follows the `OK` of `AT+QICLOSE`.
     pub close_ok: bool,
-    /// Whether the rows of `AT+QISTATE` have no server and no port, and a line end before each.
-    pub short_rows: bool,
+    /// The rows of `AT+QISTATE`.
+    pub rows: Rows,
     /// Whether pushed data stands in quotes within the URC.
     pub quoted_push: bool,
     /// Connect ids 0 to one below this.
@@ -185,6 +185,8 @@ pub struct Profile {
     /// Whether `AT+QISTATE` shows the local port asked for instead of the real one.
     pub requested_local_port: bool,
 
+    /// What asks for payload.
+    pub prompt: Prompt,
     /// What ends a `+QIRD` answer.
     pub qird_tail: QirdTail,
     /// When the recv URC is repeated.
@@ -199,6 +201,11 @@ pub struct Profile {
     pub send_timeout_s: u32,
     /// ESC in a `AT+QISEND` without length.
     pub escape: EscapeAnswer,
+    /// Whether it ends one with a length, too, where it is payload elsewhere.
+    pub escape_ends_fixed: bool,
+    /// Whether one without length sends as soon as it is as long as can be, where further bytes are
+    /// dropped elsewhere.
+    pub full_payload_sends: bool,
     /// Whether Ctrl-Z alone in one is answered with `SEND FAIL`.
     pub empty_send_fails: bool,
 

@@ -6,8 +6,9 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Stdio;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::Instant;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::program::{BOUND, Close, Host, Reader, Served, link, program, run};
 
@@ -265,6 +266,33 @@ fn all_bytes_pass_standard_input_and_output_in_transparent_mode() {
     out.until("\r\nNO CARRIER\r\n");
     drop(input);
     assert_eq!(out.rest(), "");
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn nobody_needs_to_hear_that_it_is_ready() {
+    let link = link();
+    let args = ["serve", "--pty", link.to_str().unwrap()];
+    let mut child = program(&args).spawn().unwrap();
+    drop(child.stdout.take());
+    let limit = Instant::now() + BOUND;
+    while !link.exists() && Instant::now() < limit {
+        thread::yield_now();
+    }
+    Host::open(&link).talk("AT\r", "AT\r\r\nOK\r\n");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(!link.is_symlink());
+}
+
+#[test]
+fn a_closed_standard_output_takes_nothing_from_the_end_of_the_input() {
+    let args = ["serve", "--stdio"];
+    let mut child = program(&args).stdin(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut errors = Reader::new(child.stderr.take().unwrap());
+    child.stdin.take().unwrap().write_all(b"ATI\r").unwrap();
+    assert_eq!(errors.rest(), "ready stdio\n");
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 

@@ -1,8 +1,8 @@
 //! The lists: all of them say what the library says.
 
-use quectel_sim::{Coverage, Fault, Profile, Switch, commands};
+use quectel_sim::{Coverage, Fault, Profile, Sim, Switch, commands};
 
-use crate::program::run;
+use crate::program::{Reader, program, run};
 
 #[track_caller]
 fn list(args: &[&str]) -> String {
@@ -125,4 +125,40 @@ fn families_with_their_switches() {
 fn switches_and_faults() {
     assert_eq!(list(&["switches"]), Switch::list());
     assert_eq!(list(&["faults"]), Fault::help());
+}
+
+#[test]
+fn a_reader_that_has_enough() {
+    let mut child = program(&["commands", "--all-families", "--format", "tsv"])
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let errors = Reader::new(child.stderr.take().unwrap()).rest();
+    assert_eq!(
+        (child.wait().unwrap().code(), errors.as_str()),
+        (Some(0), "")
+    );
+}
+
+#[test]
+fn the_readme_says_the_same() {
+    let readme = include_str!("../../README.md");
+    let help = Fault::help();
+    let (faults, _) = help.split_once("\nSwitches:").unwrap();
+    for (text, file) in [
+        (Sim::control_help(), "src/control.txt"),
+        (faults, "src/fault.txt"),
+    ] {
+        assert!(
+            readme.contains(text),
+            "README.md has another text than {file}"
+        );
+    }
+    for row in readme.lines().filter_map(|row| row.strip_prefix("| `")) {
+        // Rows of the table of switches.
+        if let Some((name, value)) = row.split('`').next().unwrap().split_once('=') {
+            let fault: Result<Fault, _> = format!("switch:{name}:{value}").parse();
+            assert!(fault.is_ok(), "{row}");
+        }
+    }
 }

@@ -37,6 +37,8 @@ fn sim_cards() {
         ("ready", "\r\n+CPIN: READY\r\n\r\nOK\r\n"),
         ("absent", "\r\n+CME ERROR: 10\r\n"),
         ("pin", "\r\n+CPIN: SIM PIN\r\n\r\nOK\r\n"),
+        ("puk", "\r\n+CPIN: SIM PUK\r\n\r\nOK\r\n"),
+        ("failure", "\r\n+CME ERROR: 13\r\n"),
     ] {
         let served = Served::tcp(&["--sim-card", card]);
         let mut host = served.connect();

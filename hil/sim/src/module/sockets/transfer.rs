@@ -41,18 +41,14 @@ impl Module {
         }
         match bytes_of(data) {
             Some(data) => self.send(id, to, &data),
-            None => {
-                self.last_error = 552;
-                Final::Error
-            }
+            None => self.failure(552),
         }
     }
 
     /// Sends bytes.
     pub(crate) fn send(&mut self, id: u8, to: Option<SocketAddr>, data: &[u8]) -> Final {
         if let Err(error) = self.may_send(id, to) {
-            self.last_error = error;
-            return Final::Error;
+            return self.failure(error);
         }
         let socket = self.sockets.get(id).and_then(|row| row.socket);
         let full = self.faults.send_fail.count();

@@ -163,6 +163,8 @@ struct Exchange<'e> {
     client: String,
     session: Session,
     connections: u32,
+    /// The broker has said so, in this session.
+    subscribed: bool,
     /// Messages that the broker has acknowledged.
     published: u32,
     /// How often each has been received.
@@ -177,6 +179,7 @@ impl<'e> Exchange<'e> {
             client: format!("quectel-example-{}", std::process::id()),
             session: Session::default(),
             connections: 0,
+            subscribed: false,
             published: 0,
             heard: vec![0; args.count as usize],
         }
@@ -241,7 +244,8 @@ impl<'e> Exchange<'e> {
         let topic = topic(&self.args.topic).ok_or("a wrong topic")?;
         let reference = TopicReference::Name(topic.as_borrowed());
         let publication = PublicationOptions::new(reference).at_least_once();
-        if !known {
+        self.subscribed &= known;
+        if !self.subscribed {
             let filter = TopicFilter::new(MqttString::from(topic.as_borrowed()));
             let filter = filter.ok_or("a wrong topic")?;
             let at_least_once = SubscriptionOptions::new().at_least_once();
@@ -337,6 +341,7 @@ impl<'e> Exchange<'e> {
             Event::Suback(answer) if answer.reason_code.is_erroneous() => {
                 return Err(format!("no subscription: {:?}", answer.reason_code));
             }
+            Event::Suback(_) => self.subscribed = true,
             Event::PublishRejected(answer) => {
                 return Err(format!("not published: {:?}", answer.reason_code));
             }

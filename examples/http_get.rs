@@ -7,7 +7,7 @@
 
 mod support;
 
-use std::{fs, net::Ipv4Addr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{net::Ipv4Addr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,12 +16,11 @@ use quectel_sockets::{
     CheckNetwork, Config, ConnectError, Port, Slot, Stack,
     socket::{AF_INET, Error, IPPROTO_TCP, SHUT_RDWR, SOCK_STREAM, Socket},
 };
-use sha2::{Digest, Sha256};
 use support::{
     http::{self, Head},
     module::Module,
     states::States,
-    told::{exit, no_network, told, wrong},
+    told::{exit, no_network, sha256, store, told, wrong},
     url::Url,
     web::WebServer,
 };
@@ -88,6 +87,7 @@ fn run(args: &Args, url: Option<Url>, config: Config<'_>) -> Result<(), String> 
         }
     };
     let url = url.unwrap_or_else(|| Url {
+        scheme: "http",
         host: OWN_NAME.into(),
         port: own.as_ref().map_or(80, |own| own.address.port()),
         path: "/News".into(),
@@ -134,10 +134,10 @@ fn program(
     }
 
     let answer = fetch(&stack, url, args, own.is_some())?;
-    let hash = hex(&Sha256::digest(&answer.body));
+    let hash = sha256(&answer.body);
     println!("body   {} bytes, sha256 {hash}", answer.body.len());
     if let Some(own) = own {
-        let theirs = hex(&Sha256::digest(&own.body));
+        let theirs = sha256(&own.body);
         println!("server {} bytes, sha256 {theirs}", own.body.len());
         if hash != theirs {
             return Err("the body differs from the server's; run with --trace to see where".into());
@@ -149,16 +149,7 @@ fn program(
             answer.head.status, answer.head.reason
         ));
     }
-    if let Some(file) = &args.output {
-        fs::write(file, &answer.body).map_err(|error| {
-            format!(
-                "cannot write {}: {error}; choose another file",
-                file.display()
-            )
-        })?;
-        println!("stored in {}", file.display());
-    }
-    Ok(())
+    store(args.output.as_deref(), &answer.body)
 }
 
 struct Answer {
@@ -194,7 +185,9 @@ fn fetch<P: Port>(
         .settimeout(Some(f32::from(args.timeout)))
         .map_err(told("bad time-out", "choose another"))?;
     let request = |version: &str, connection: &str| {
-        let Url { host, port, path } = url;
+        let Url {
+            host, port, path, ..
+        } = url;
         format!(
             "GET {path} HTTP/{version}\r\nHost: {host}:{port}\r\nConnection: {connection}\r\n\r\n"
         )
@@ -340,8 +333,4 @@ fn progress(length: Option<u64>, args: &Args) -> ProgressBar {
 /// CLOSED or TIME_WAIT.
 fn over(state: i8) -> bool {
     matches!(state, 0 | 10)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -3,6 +3,18 @@
 
 use std::process::{Command, Output};
 
+const EXAMPLES: [&str; 9] = [
+    "async_http",
+    "coap",
+    "mqtt",
+    "multi_socket",
+    "sntp",
+    "socket_states",
+    "tcp_server",
+    "tls",
+    "udp_echo",
+];
+
 /// The program; `cargo test` builds it beside the tests.
 fn run(name: &str, args: &[&str]) -> Output {
     let mut path = std::env::current_exe().unwrap();
@@ -98,10 +110,62 @@ fn super_loop_without_a_server() {
 }
 
 #[test]
+fn async_http() {
+    let says = [
+        "status 200\n",
+        "body   21893 bytes, sha256 f967a1df5dffc5ed",
+        "server 21893 bytes, sha256 f967a1df5dffc5ed",
+    ];
+    succeeds("async_http", &[], &says);
+}
+
+#[test]
+fn tls() {
+    let says = [
+        "TLS with www.example.test, certificate checked\n",
+        "with another authority: the certificate of www.example.test is refused",
+        "body   21893 bytes, sha256 f967a1df5dffc5ed",
+    ];
+    succeeds("tls", &[], &says);
+}
+
+#[test]
+fn mqtt() {
+    let says = ["20 of 20 published, 20 received, 0 of them twice, connected 1 times"];
+    succeeds("mqtt", &[], &says);
+}
+
+/// The broker keeps the session meanwhile.
+#[test]
+fn mqtt_after_a_restart() {
+    let says = [
+        "which knows us\n",
+        "40 of 40 published, 40 received",
+        "connected 2 times",
+    ];
+    // When so many bytes have reached the module: about in the middle.
+    let args = ["--fault", "reset:module:4000", "--count", "40"];
+    succeeds("mqtt", &args, &says);
+}
+
+#[test]
+fn sntp() {
+    succeeds("sntp", &[], &["stratum 1, offset +3"]);
+}
+
+#[test]
+fn coap() {
+    let says = [
+        "no answer, sent again\n",
+        "payload 1242 bytes, sha256 0d20e345d760efa7",
+    ];
+    succeeds("coap", &["--ack-timeout", "300"], &says);
+}
+
+#[test]
 fn arguments() {
     let super_loop = cfg!(feature = "nb").then_some("super_loop");
-    let names = ["udp_echo", "tcp_server", "socket_states", "multi_socket"];
-    for name in names.into_iter().chain(super_loop) {
+    for name in EXAMPLES.into_iter().chain(super_loop) {
         succeeds(
             name,
             &["--help"],
@@ -117,5 +181,18 @@ fn arguments() {
         refuses(name, &["--port", "/dev/null"], "--server");
         refuses(name, &["--server", "nowhere"], "HOST:PORT");
     }
+    refuses("async_http", &["--port", "/dev/null"], "needs a URL");
+    refuses("tls", &["--port", "/dev/null"], "needs a URL");
+    refuses("tls", &["https://www.example.test/"], "--ca");
+    let ca = ["--ca", "/dev/null", "https://www.example.test/"];
+    refuses("tls", &ca, "no certificate in /dev/null");
+    refuses("mqtt", &["--port", "/dev/null"], "--broker");
+    refuses("mqtt", &["--topic", "a/#"], "--topic");
+    refuses("mqtt", &["--broker", "a b"], "--broker");
+    refuses("mqtt", &["--fault", "nonsense"], "nonsense");
+    refuses("sntp", &["--port", "/dev/null"], "--server");
+    refuses("sntp", &["--server", "127.0.0.1:0"], "--server");
+    refuses("coap", &["--port", "/dev/null"], "needs a URL");
+    refuses("coap", &["http://127.0.0.1/"], "coap://");
     refuses("multi_socket", &["--tcp", "12", "--udp", "1"], "12 sockets");
 }

@@ -2,7 +2,7 @@
 
 use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
 use quectel_port::{FlowControl, PcPort, PortError, Settings};
-use quectel_sim::{Sim, SimCard};
+use quectel_sim::{Fault, Sim, SimCard};
 use quectel_sockets::{Apn, CheckNetwork, Config, Family, Port, PortName, Stack, TextError};
 
 use super::{
@@ -31,6 +31,10 @@ pub struct Module {
     /// flash if it differs
     #[arg(long, value_name = "NAME")]
     urc_port: Option<String>,
+    /// Let something go wrong in the simulated module, NAME:ARGUMENT..., one of
+    /// `quectel-sim faults`; can be given several times
+    #[arg(long, value_name = "FAULT", conflicts_with = "port")]
+    fault: Vec<Fault>,
     /// Show the AT dialogue on standard error
     #[arg(long)]
     pub trace: bool,
@@ -86,6 +90,9 @@ impl Module {
             None => {
                 let mut module = LiveModule::new(card);
                 world(module.sim())?;
+                for fault in &self.fault {
+                    module.sim().add_fault(fault.clone());
+                }
                 AnyPort::Simulated(Box::new(module))
             }
         };

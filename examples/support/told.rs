@@ -1,8 +1,9 @@
-//! How failures are told: what, why, and what to do.
+//! How outcomes are told: what was fetched; what failed, why, and what to do.
 
-use std::process::ExitCode;
+use std::{fs, path::Path, process::ExitCode};
 
 use quectel_sockets::socket::Error;
+use sha2::{Digest, Sha256};
 
 /// One plain line: what failed, why, what to do.
 pub fn told<'t>(what: &'t str, next: &'t str) -> impl Fn(Error) -> String + 't {
@@ -42,4 +43,22 @@ pub fn exit(outcome: Result<(), String>) -> ExitCode {
 pub fn wrong(what: &str) -> ExitCode {
     eprintln!("error: {what}");
     ExitCode::from(2)
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Writes what was fetched to a file, if there is to be one.
+pub fn store(file: Option<&Path>, bytes: &[u8]) -> Result<(), String> {
+    let Some(file) = file else {
+        return Ok(());
+    };
+    let shown = file.display();
+    fs::write(file, bytes)
+        .map_err(|error| format!("cannot write {shown}: {error}; choose another file"))?;
+    println!("stored in {shown}");
+    Ok(())
 }

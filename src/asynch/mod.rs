@@ -10,30 +10,35 @@ pub mod guide {}
 
 mod nal;
 mod runner;
+mod socket;
 mod tcp;
 mod udp;
 mod wait;
 
-use core::{cell::Cell, cell::RefCell, task::Waker};
+use core::{
+    cell::{Cell, RefCell},
+    mem,
+    task::Waker,
+};
 
+use self::wait::Call;
 pub use self::{
     runner::{Clock, Ended, Runner},
-    tcp::{TcpReader, TcpSocket, TcpWriter},
-    udp::UdpSocket,
+    socket::Socket,
+    tcp::{Tcp, TcpReader, TcpSocket, TcpWriter},
+    udp::{Udp, UdpSocket},
 };
-use self::{tcp::Socket, wait::Place};
 use crate::{
     config::Config,
-    engine::{Addresses, Counters, Engine, Event, Fault, ModuleInfo, Wait},
+    engine::{Addresses, Counters, Engine, Event, Fault, ModuleInfo, Wait, Waiter},
     error::OpenError,
     slot::{Handle, Slot},
 };
 pub use crate::{engine::Received, socket::Error};
 
 /// Tasks that can wait for the module, for the network or a name say, at the
-/// same time: so many, and one more for each slot. Beyond that they keep each
-/// other awake.
-const WAITERS: usize = 4;
+/// same time. Beyond that they keep each other awake.
+const WAITERS: usize = 8;
 
 /// What the tasks share: the engine, and who waits for it. On a
 /// microcontroller it lives in a `StaticCell`, as the slots do.
@@ -59,11 +64,14 @@ struct Core<'a> {
     /// When the runner last looked at the clock.
     now: u64,
     runner: Option<Waker>,
-    waiters: [Option<(Waker, Wait)>; WAITERS],
+    /// Those that wait for the module.
+    waiters: [Waiter; WAITERS],
     /// The place whose task had to go last.
     evicted: usize,
     /// Some task awaits the answer of the one resolver.
     resolving: bool,
+    /// When the first task's time is over.
+    first_limit: u64,
 }
 
 impl<'a> Shared<'a> {
@@ -74,9 +82,10 @@ impl<'a> Shared<'a> {
                 engine: Engine::new(slots, config),
                 now: 0,
                 runner: None,
-                waiters: Default::default(),
+                waiters: [const { Waiter::new() }; WAITERS],
                 evicted: 0,
                 resolving: false,
+                first_limit: u64::MAX,
             }),
             changed: Cell::new(true),
         }
@@ -119,7 +128,7 @@ impl<'a> Stack<'a> {
     /// [`OpenError::NoSlot`]
     pub async fn tcp_socket(self) -> Result<TcpSocket<'a>, Error> {
         let handle = self.socket(Engine::tcp_socket).await?;
-        Ok(TcpSocket(Socket::new(self.shared, handle)))
+        Ok(Socket::new(self.shared, handle))
     }
 
     /// A new UDP socket; waits as [`tcp_socket`](Self::tcp_socket).
@@ -128,19 +137,28 @@ impl<'a> Stack<'a> {
     /// [`OpenError::NoSlot`]
     pub async fn udp_socket(self) -> Result<UdpSocket<'a>, Error> {
         let handle = self.socket(Engine::udp_socket).await?;
-        Ok(UdpSocket(Socket::new(self.shared, handle)))
+        Ok(Socket::new(self.shared, handle))
     }
 
-    async fn socket(
+    fn socket(
         self,
         new: impl Fn(&mut Engine<'a>) -> Result<Handle, OpenError>,
-    ) -> Result<Handle, Error> {
-        let place = Place::Module(Wait::Slot);
-        let attempt = |core: &mut Core<'a>| match new(&mut core.engine) {
+    ) -> impl Future<Output = Result<Handle, Error>> {
+        let attempt = move |core: &mut Core<'a>| match new(&mut core.engine) {
             Err(OpenError::NoSlot) if core.engine.is_closing_any() => Err(nb::Error::WouldBlock),
             other => other.map_err(nb::Error::Other),
         };
-        self.shared.wait(place, None, attempt).await
+        self.wait(Wait::Slot).until(attempt)
+    }
+
+    /// Waits for the module.
+    fn wait(self, wait: Wait) -> Call<'a, 'a> {
+        Call {
+            shared: self.shared,
+            handle: None,
+            wait,
+            timeout: None,
+        }
     }
 
     /// The addresses of a name, from `AT+QIDNSGIP`; an address in text form
@@ -150,10 +168,16 @@ impl<'a> Stack<'a> {
     /// # Errors
     /// [`ResolveError`](crate::ResolveError)
     pub async fn resolve(self, name: &str) -> Result<Addresses, Error> {
-        let _turn = self.shared.resolver().await?;
-        let place = Place::Module(Wait::Answer);
-        let attempt = |core: &mut Core<'a>| core.engine.resolve(name);
-        self.shared.wait(place, None, attempt).await
+        let attempt = |core: &mut Core<'a>| match mem::replace(&mut core.resolving, true) {
+            true => Err(nb::Error::<Error>::WouldBlock),
+            false => Ok(()),
+        };
+        self.wait(Wait::Turn).until(attempt).await?;
+        let _turn = Turn(self.shared);
+        let mut found = Addresses::new();
+        let attempt = |core: &mut Core<'a>| core.engine.resolve(name).map(|got| found = got);
+        self.wait(Wait::Answer).until(attempt).await?;
+        Ok(found)
     }
 
     /// Waits until sockets can be opened, and returns the stage and code of
@@ -162,14 +186,12 @@ impl<'a> Stack<'a> {
     /// so does a serial port that fails.
     pub async fn wait_network(self) -> (u8, i8) {
         let attempt = |core: &mut Core<'a>| match core.engine.is_decided() {
-            true => Ok::<_, nb::Error<Error>>(core.engine.stage()),
+            true => Ok::<_, nb::Error<Error>>(()),
             false => Err(nb::Error::WouldBlock),
         };
-        let place = Place::Module(Wait::Network);
-        self.shared
-            .wait(place, None, attempt)
-            .await
-            .unwrap_or((1, 21))
+        let _ = self.wait(Wait::Network).until(attempt).await;
+        let stage = self.shared.with(|core| core.engine.stage());
+        stage.unwrap_or((1, 21))
     }
 
     /// The next [`Event`]; `None` once the serial port has failed and all
@@ -179,8 +201,7 @@ impl<'a> Stack<'a> {
             None if core.engine.fault().is_none() => Err(nb::Error::WouldBlock),
             event => Ok::<_, nb::Error<Error>>(event),
         };
-        let place = Place::Module(Wait::Event);
-        self.shared.wait(place, None, attempt).await.ok().flatten()
+        self.wait(Wait::Event).value(attempt).await.ok().flatten()
     }
 
     /// Waits until the module's reset pin is to be pulled, when
@@ -199,13 +220,9 @@ impl<'a> Stack<'a> {
     pub async fn reset_wanted(self) -> bool {
         let attempt = |core: &mut Core<'a>| match core.engine.take_reset_request() {
             false if core.engine.fault().is_none() => Err(nb::Error::WouldBlock),
-            wanted => Ok::<_, nb::Error<Error>>(wanted),
+            wanted => Ok::<_, nb::Error<Error>>(usize::from(wanted)),
         };
-        let place = Place::Module(Wait::Reset);
-        self.shared
-            .wait(place, None, attempt)
-            .await
-            .unwrap_or(false)
+        self.wait(Wait::Reset).until(attempt).await == Ok(1)
     }
 
     /// Sets the context up again after it was lost, where
@@ -229,9 +246,17 @@ impl<'a> Stack<'a> {
 
     /// What the module said of itself; empty until it was asked.
     pub fn module_info(self) -> ModuleInfo {
-        let info = self
-            .shared
-            .with(|core| core.engine.network().info().clone());
-        info.unwrap_or_default()
+        let info = |core: &mut Core<'a>| core.engine.network().info().clone();
+        self.shared.with(info).unwrap_or_default()
+    }
+}
+
+/// The turn to resolve a name; ends when dropped.
+struct Turn<'s, 'a>(&'s Shared<'a>);
+
+impl Drop for Turn<'_, '_> {
+    fn drop(&mut self) {
+        let _ = self.0.with(|core| core.resolving = false);
+        self.0.kick();
     }
 }

@@ -1,16 +1,15 @@
-//! What drives everything: two endless loops that move bytes, and one that
-//! lets time pass, joined in one future.
+//! What drives everything: two endless loops that move bytes, joined in one
+//! future with the passing of time.
 
 use core::{
-    future::{pending, poll_fn},
+    future::poll_fn,
     pin::pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 use embedded_io_async::{Read, Write};
 
-use super::{Error, Shared, WAITERS};
-use crate::engine::Side;
+use super::{Core, Shared};
 
 /// A clock and a timer. With embassy:
 ///
@@ -73,32 +72,39 @@ impl Runner<'_> {
         clock: impl Clock,
     ) -> Ended<R::Error, W::Error> {
         let shared = self.shared;
-        let ended = {
-            let mut receive = pin!(receive(shared, rx, &clock));
-            let mut transmit = pin!(transmit(shared, tx, &clock));
-            let mut time = pin!(pass_time(shared, &clock));
-            poll_fn(|cx| {
-                register(shared, cx);
-                // Once more for what each has left to the others.
-                for _ in 0..2 {
-                    if let Poll::Ready(ended) = receive.as_mut().poll(cx) {
-                        return Poll::Ready(ended);
-                    }
-                    if time.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(Ended::Internal);
-                    }
-                    if let Poll::Ready(ended) = transmit.as_mut().poll(cx) {
-                        return Poll::Ready(ended);
-                    }
-                    if !shared.changed.get() {
-                        return Poll::Pending;
-                    }
+        let mut receive = pin!(receive(shared, rx, &clock));
+        let mut transmit = pin!(transmit(shared, tx, &clock));
+        let mut sleep = pin!(None);
+        let ended = poll_fn(|cx| {
+            register(shared, cx);
+            // Once more for what each has left to the others.
+            for _ in 0..2 {
+                if let Poll::Ready(ended) = receive.as_mut().poll(cx) {
+                    return Poll::Ready(ended);
                 }
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            })
-            .await
-        };
+                if shared.changed.replace(false) {
+                    let Some(due) = pass_time(shared, clock.now()) else {
+                        return Poll::Ready(Ended::Internal);
+                    };
+                    sleep.set((due < u64::MAX).then(|| clock.sleep_until(due)));
+                }
+                if let Some(asleep) = sleep.as_mut().as_pin_mut()
+                    && asleep.poll(cx).is_ready()
+                {
+                    sleep.set(None);
+                    shared.changed.set(true);
+                }
+                if let Poll::Ready(ended) = transmit.as_mut().poll(cx) {
+                    return Poll::Ready(ended);
+                }
+                if !shared.changed.get() {
+                    return Poll::Pending;
+                }
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
         let now = clock.now();
         let _ = shared.with(|core| core.engine.port_failed(now));
         wake_ready(shared);
@@ -201,54 +207,30 @@ fn take(shared: &Shared<'_>, chunk: &mut [u8; CHUNK], clock: &impl Clock) -> usi
     taken.unwrap_or(0)
 }
 
-/// Does what is due, wakes who can go on, sleeps until something is due.
-/// Ends with the engine, which cannot happen.
-async fn pass_time(shared: &Shared<'_>, clock: &impl Clock) {
-    loop {
-        shared.changed.set(false);
-        let now = clock.now();
-        let failed = shared.with(|core| {
-            core.now = now;
-            core.engine.poll(now);
-            core.engine.fault().is_some()
-        });
-        if failed.unwrap_or(false) {
-            return;
-        }
-        wake_ready(shared);
-        let due = shared.with(|core| {
-            let due = core.engine.wake_at(now).unwrap_or(u64::MAX);
-            due.min(core.engine.first_limit())
-        });
-        let sleep = async {
-            match due {
-                Ok(at) if at < u64::MAX => clock.sleep_until(at).await,
-                _ => pending().await,
-            }
-        };
-        let mut sleep = pin!(sleep);
-        poll_fn(|cx| match shared.changed.get() {
-            true => Poll::Ready(()),
-            false => sleep.as_mut().poll(cx),
-        })
-        .await;
-    }
+/// Does what is due, wakes who can go on, and returns when something is due
+/// next. `None` if the engine has given up, which cannot happen here.
+fn pass_time(shared: &Shared<'_>, now: u64) -> Option<u64> {
+    let alive = shared.with(|core| {
+        core.now = now;
+        core.engine.poll(now);
+        core.engine.fault().is_none()
+    });
+    alive.ok().filter(|alive| *alive)?;
+    wake_ready(shared);
+    let due = |core: &mut Core<'_>| {
+        core.engine
+            .wake_at(now)
+            .unwrap_or(u64::MAX)
+            .min(core.first_limit)
+    };
+    shared.with(due).ok()
 }
 
 /// Wakes the tasks that can go on.
 fn wake_ready(shared: &Shared<'_>) {
-    let slots = shared.with(|core| core.engine.slots()).unwrap_or(0);
-    let wake = |waker: Result<Option<Waker>, Error>| {
-        if let Ok(Some(waker)) = waker {
-            waker.wake();
-        }
-    };
-    for at in 0..slots {
-        for side in [Side::Rx, Side::Tx] {
-            wake(shared.with(|core| core.engine.take_ready(at, side, core.now)));
-        }
-    }
-    for at in 0..WAITERS + slots {
-        wake(shared.with(|core| core.take_told(at)));
+    let mut place = 0;
+    let _ = shared.with(|core| core.first_limit = u64::MAX);
+    while let Ok(Some(waker)) = shared.with(|core| core.next_ready(&mut place)) {
+        waker.wake();
     }
 }

@@ -44,14 +44,7 @@ pub(crate) enum Wait {
     Answer,
 }
 
-/// Which of a socket's two waiting places: one call a direction at a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Side {
-    Rx,
-    Tx,
-}
-
-/// A task that waits.
+/// A task that waits, in a place of its own.
 #[derive(Debug, Default)]
 pub(crate) struct Waiter {
     /// Taken when it is woken.
@@ -68,66 +61,51 @@ pub(crate) enum Limit {
     /// Milliseconds from the next step on, the first that knows the time.
     Within(u32),
     At(u64),
-    /// The time is over.
-    Over,
 }
 
-/// Who waits for a socket: to receive, to send. A third place is for a task
-/// that waits for the module.
-#[derive(Debug, Default)]
-pub(crate) struct Waiters {
-    rx: Waiter,
-    tx: Waiter,
-    pub(crate) module: Option<(Waker, Wait)>,
-}
-
-impl Waiters {
-    pub(crate) fn side(&mut self, side: Side) -> &mut Waiter {
-        match side {
-            Side::Rx => &mut self.rx,
-            Side::Tx => &mut self.tx,
+impl Waiter {
+    pub(crate) const fn new() -> Self {
+        Self {
+            waker: None,
+            wait: Wait::Receive,
+            limit: Limit::Never,
         }
+    }
+
+    /// Starts its time, if it has not begun; returns when it is over.
+    pub(crate) fn deadline(&mut self, now: u64) -> u64 {
+        if let Limit::Within(ms) = self.limit {
+            self.limit = Limit::At(now.saturating_add(u64::from(ms)));
+        }
+        match self.limit {
+            Limit::At(at) => at,
+            _ => u64::MAX,
+        }
+    }
+}
+
+/// Places of each socket: for a task that receives and for one that sends.
+const SIDES: usize = 2;
+pub(crate) type Waiters = [Waiter; SIDES];
+
+impl Wait {
+    /// Where the tasks of the socket in this slot wait for it: one call a
+    /// direction at a time.
+    pub(crate) fn place(self, slot: usize) -> usize {
+        slot * SIDES + usize::from(!matches!(self, Self::Receive | Self::Accept))
     }
 }
 
 impl Engine<'_> {
-    /// How many slots there are.
-    pub(crate) fn slots(&self) -> usize {
-        self.world.slots.len()
+    /// The place of this number.
+    pub(crate) fn waiter(&mut self, place: usize) -> Option<&mut Waiter> {
+        let slot = self.world.slots.get_mut(place / SIDES)?;
+        slot.waiters.get_mut(place % SIDES)
     }
 
-    /// The waiting places of the socket at this index.
-    pub(crate) fn waiters(&mut self, index: usize) -> Option<&mut Waiters> {
-        Some(&mut self.world.slots.get_mut(index)?.waiters)
-    }
-
-    /// The task that waits here, if it can go on. Starts its time, too, and
-    /// ends it.
-    pub(crate) fn take_ready(&mut self, index: usize, side: Side, now: u64) -> Option<Waker> {
-        let wait = self.waiters(index)?.side(side).wait;
-        let ready = self.is_over(index, wait);
-        let waiter = self.waiters(index)?.side(side);
-        match waiter.limit {
-            Limit::Within(ms) => waiter.limit = Limit::At(now.saturating_add(u64::from(ms))),
-            Limit::At(at) if now >= at => waiter.limit = Limit::Over,
-            _ => {}
-        }
-        waiter
-            .waker
-            .take_if(|_| ready || waiter.limit == Limit::Over)
-    }
-
-    /// When the first task's time is over; `u64::MAX` if none has one.
-    pub(crate) fn first_limit(&self) -> u64 {
-        let mut first = u64::MAX;
-        for slot in self.world.slots.iter() {
-            for waiter in [&slot.waiters.rx, &slot.waiters.tx] {
-                if let Limit::At(at) = waiter.limit {
-                    first = first.min(at);
-                }
-            }
-        }
-        first
+    /// Whether the task in this place can go on.
+    pub(crate) fn can_go_on(&self, place: usize, wait: Wait) -> bool {
+        self.is_over(place / SIDES, wait)
     }
 
     /// Whether what the module is waited for has come, or never will.

@@ -104,9 +104,6 @@ fn the_asynch_face() {
 #[test]
 fn the_asynch_face_behind_nal_async() {
     asynch_face::on_nal_async_face(|face| {
-        assert_eq!(
-            without_servers(seen_on(face)),
-            without_servers(expected())
-        );
+        assert_eq!(without_servers(seen_on(face)), without_servers(expected()));
     });
 }

@@ -185,8 +185,8 @@ impl Face for NbFace<'_, '_> {
         let Socket::Udp(socket, _) = &mut self.sockets[id] else {
             panic!("{id} is no datagram socket");
         };
-        let (n, from) = block(|| UdpClientStack::receive(&mut stack, socket, &mut buffer))
-            .map_err(failure)?;
+        let (n, from) =
+            block(|| UdpClientStack::receive(&mut stack, socket, &mut buffer)).map_err(failure)?;
         buffer.truncate(n);
         Ok((buffer, Some(from)))
     }

@@ -158,6 +158,7 @@ impl<'a> Stack<'a> {
             handle: None,
             wait,
             timeout: None,
+            again: false,
         }
     }
 
@@ -168,14 +169,14 @@ impl<'a> Stack<'a> {
     /// # Errors
     /// [`ResolveError`](crate::ResolveError)
     pub async fn resolve(self, name: &str) -> Result<Addresses, Error> {
-        let attempt = |core: &mut Core<'a>| match mem::replace(&mut core.resolving, true) {
-            true => Err(nb::Error::<Error>::WouldBlock),
-            false => Ok(()),
+        let (mut turn, mut found) = (None, Addresses::new());
+        let attempt = |core: &mut Core<'a>| {
+            if turn.is_none() && mem::replace(&mut core.resolving, true) {
+                return Err(nb::Error::WouldBlock);
+            }
+            turn.get_or_insert(Turn(self.shared));
+            core.engine.resolve(name).map(|got| found = got)
         };
-        self.wait(Wait::Turn).until(attempt).await?;
-        let _turn = Turn(self.shared);
-        let mut found = Addresses::new();
-        let attempt = |core: &mut Core<'a>| core.engine.resolve(name).map(|got| found = got);
         self.wait(Wait::Answer).until(attempt).await?;
         Ok(found)
     }
@@ -185,13 +186,14 @@ impl<'a> Stack<'a> {
     /// absent, locked or asks for a code ends it at once with another stage;
     /// so does a serial port that fails.
     pub async fn wait_network(self) -> (u8, i8) {
-        let attempt = |core: &mut Core<'a>| match core.engine.is_decided() {
-            true => Ok::<_, nb::Error<Error>>(()),
-            false => Err(nb::Error::WouldBlock),
+        let mut stage = (1, 21);
+        let attempt = |core: &mut Core<'a>| {
+            let decided = core.engine.is_decided().then(|| core.engine.stage());
+            stage = decided.ok_or(nb::Error::WouldBlock)?;
+            Ok::<_, nb::Error<Error>>(())
         };
         let _ = self.wait(Wait::Network).until(attempt).await;
-        let stage = self.shared.with(|core| core.engine.stage());
-        stage.unwrap_or((1, 21))
+        stage
     }
 
     /// The next [`Event`]; `None` once the serial port has failed and all

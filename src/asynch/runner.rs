@@ -167,9 +167,9 @@ async fn transmit<W: Write, E>(
     loop {
         // They count as sent: what the module says meanwhile may put other
         // bytes in their place.
-        let n = poll_fn(|_| match take(shared, &mut chunk, clock) {
-            0 => Poll::Pending,
-            n => Poll::Ready(n),
+        let (n, last) = poll_fn(|_| match take(shared, &mut chunk, clock) {
+            (0, _) => Poll::Pending,
+            taken => Poll::Ready(taken),
         })
         .await;
         shared.changed.set(true);
@@ -182,17 +182,14 @@ async fn transmit<W: Write, E>(
             };
         }
         // The line may buffer: the last byte must not stay behind.
-        let all = shared.with(|core| core.engine.tx().is_empty());
-        if all.unwrap_or(true)
-            && let Err(error) = tx.flush().await
-        {
+        if last && let Err(error) = tx.flush().await {
             return Ended::Write(error);
         }
     }
 }
 
-/// Takes the next bytes out of the engine.
-fn take(shared: &Shared<'_>, chunk: &mut [u8; CHUNK], clock: &impl Clock) -> usize {
+/// Takes the next bytes out of the engine; and whether they are all.
+fn take(shared: &Shared<'_>, chunk: &mut [u8; CHUNK], clock: &impl Clock) -> (usize, bool) {
     let taken = shared.with(|core| {
         let out = core.engine.tx();
         let n = out.len().min(CHUNK);
@@ -202,16 +199,16 @@ fn take(shared: &Shared<'_>, chunk: &mut [u8; CHUNK], clock: &impl Clock) -> usi
         if n > 0 {
             core.engine.tx_done(clock.now(), n);
         }
-        n
+        (n, core.engine.tx().is_empty())
     });
-    taken.unwrap_or(0)
+    taken.unwrap_or_default()
 }
 
 /// Does what is due, wakes who can go on, and returns when something is due
 /// next. `None` if the engine has given up, which cannot happen here.
 fn pass_time(shared: &Shared<'_>, now: u64) -> Option<u64> {
     let alive = shared.with(|core| {
-        core.now = now;
+        (core.now, core.first_limit) = (now, u64::MAX);
         core.engine.poll(now);
         core.engine.fault().is_none()
     });
@@ -229,7 +226,6 @@ fn pass_time(shared: &Shared<'_>, now: u64) -> Option<u64> {
 /// Wakes the tasks that can go on.
 fn wake_ready(shared: &Shared<'_>) {
     let mut place = 0;
-    let _ = shared.with(|core| core.first_limit = u64::MAX);
     while let Ok(Some(waker)) = shared.with(|core| core.next_ready(&mut place)) {
         waker.wake();
     }

@@ -39,6 +39,7 @@ impl<'a, K> Socket<'a, K> {
             handle: Some(self.handle),
             wait,
             timeout: self.timeout,
+            again: false,
         }
     }
 

@@ -55,13 +55,14 @@ pub(super) struct Call<'s, 'a> {
     pub(super) wait: Wait,
     /// Milliseconds.
     pub(super) timeout: Option<u32>,
+    /// It was attempted before.
+    pub(super) again: bool,
 }
 
 /// Attempts until it no longer would block, or until the time is over.
 /// Dropped, it leaves at most a waker behind.
 pub(super) struct Waiting<'s, 'a, T, F> {
     call: Call<'s, 'a>,
-    again: bool,
     attempt: F,
     value: PhantomData<fn() -> T>,
 }
@@ -71,36 +72,30 @@ impl<T, F> Unpin for Waiting<'_, '_, T, F> {}
 
 impl<'a, T: Count, F> Future for Waiting<'_, 'a, T, F>
 where
-    F: FnMut(&mut Core<'a>) -> nb::Result<usize, Error>,
+    F: FnMut(&mut Core<'a>) -> Poll<Result<usize, Error>>,
 {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self {
-            call,
-            again,
-            attempt,
-            ..
-        } = &mut *self;
-        let again = mem::replace(again, true);
-        call.poll(cx, again, attempt).map(|n| n.map(T::of))
+        let Self { call, attempt, .. } = &mut *self;
+        call.poll(cx, attempt).map(|n| n.map(T::of))
     }
 }
 
 /// One of the engine's calls, for the one function that serves all.
-type Attempt<'a, 'f> = dyn FnMut(&mut Core<'a>) -> nb::Result<usize, Error> + 'f;
+type Attempt<'a, 'f> = dyn FnMut(&mut Core<'a>) -> Poll<Result<usize, Error>> + 'f;
 
 impl<'s, 'a> Call<'s, 'a> {
     pub(super) fn until<T: Count, E: Into<Error>>(
         self,
         mut attempt: impl FnMut(&mut Core<'a>) -> nb::Result<T, E>,
-    ) -> Waiting<'s, 'a, T, impl FnMut(&mut Core<'a>) -> nb::Result<usize, Error>> {
+    ) -> Waiting<'s, 'a, T, impl FnMut(&mut Core<'a>) -> Poll<Result<usize, Error>>> {
         Waiting {
             call: self,
-            again: false,
             attempt: move |core: &mut Core<'a>| match attempt(core) {
-                Ok(value) => Ok(value.to()),
-                Err(error) => Err(error.map(Into::into)),
+                Ok(value) => Poll::Ready(Ok(value.to())),
+                Err(nb::Error::WouldBlock) => Poll::Pending,
+                Err(nb::Error::Other(error)) => Poll::Ready(Err(error.into())),
             },
             value: PhantomData,
         }
@@ -119,20 +114,19 @@ impl<'s, 'a> Call<'s, 'a> {
 
     #[inline(never)]
     fn poll(
-        &self,
+        &mut self,
         cx: &Context<'_>,
-        again: bool,
         attempt: &mut Attempt<'a, '_>,
     ) -> Poll<Result<usize, Error>> {
         // Cloned and dropped outside the step: it may be foreign code.
         let mut waker = Some(cx.waker().clone());
-        let step = self.shared.with(|core| match attempt(core) {
-            Err(nb::Error::WouldBlock) if core.keep(self, again, &mut waker) => Poll::Pending,
-            Err(nb::Error::WouldBlock) => Poll::Ready(Err(Error::TimedOut)),
-            Err(nb::Error::Other(error)) => Poll::Ready(Err(error)),
-            Ok(n) => Poll::Ready(Ok(n)),
+        let mut step = Poll::Ready(Err(Error::Busy));
+        let _ = self.shared.with(|core| {
+            step = attempt(core);
+            if step.is_pending() && !core.keep(self, &mut waker) {
+                step = Poll::Ready(Err(Error::TimedOut));
+            }
         });
-        let step = step.unwrap_or(Poll::Ready(Err(Error::Busy)));
         let spurious = waker.is_some_and(|old| {
             let own = old.will_wake(cx.waker());
             if !own {
@@ -144,9 +138,10 @@ impl<'s, 'a> Call<'s, 'a> {
         // An attempt may have left work, and time limits begin there. Not if
         // nobody had woken this task: that would go on for ever where the
         // runner is part of it.
-        if !again || step.is_ready() || !spurious {
+        if !self.again || step.is_ready() || !spurious {
             self.shared.kick();
         }
+        self.again = true;
         step
     }
 }
@@ -154,7 +149,7 @@ impl<'s, 'a> Call<'s, 'a> {
 impl Core<'_> {
     /// Keeps the task; `false` if its time is over. The waker that had the
     /// place goes to the caller.
-    fn keep(&mut self, call: &Call<'_, '_>, again: bool, waker: &mut Option<Waker>) -> bool {
+    fn keep(&mut self, call: &Call<'_, '_>, waker: &mut Option<Waker>) -> bool {
         let now = self.now;
         let place = match call.handle {
             Some(handle) => WAITERS + call.wait.place(handle.index.into()),
@@ -163,7 +158,7 @@ impl Core<'_> {
         let Some(waiter) = self.waiter(place) else {
             return false;
         };
-        if !again {
+        if !call.again {
             waiter.limit = call.timeout.map_or(Limit::Never, Limit::Within);
         } else if matches!(waiter.limit, Limit::At(at) if now >= at) {
             if let (Wait::Open, Some(handle)) = (call.wait, call.handle) {
@@ -214,8 +209,7 @@ impl Core<'_> {
             let (wait, deadline) = (waiter.wait, waiter.deadline(now));
             let goes_on = match at.checked_sub(WAITERS) {
                 Some(at) => self.engine.can_go_on(at, wait),
-                None if wait == Wait::Turn => !self.resolving,
-                None => self.engine.has_come(wait),
+                None => self.engine.has_come(wait) || wait == Wait::Answer && !self.resolving,
             };
             if goes_on || now >= deadline {
                 return self.waiter(at)?.waker.take();

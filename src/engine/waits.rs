@@ -38,8 +38,6 @@ pub(crate) enum Wait {
     Reset,
     /// A slot for a new socket
     Slot,
-    /// Its turn to resolve a name: the caller's own business
-    Turn,
     /// `resolve`
     Answer,
 }

@@ -79,8 +79,9 @@ fn main() -> ExitCode {
 
 /// The images of examples/firmware, each with the one whose size is taken off
 /// to see what it adds.
-const IMAGES: [(&str, Option<&str>); 6] = [
+const IMAGES: [(&str, Option<&str>); 7] = [
     ("baseline", None),
+    ("baseline_tasks", Some("baseline")),
     ("tcp_client", Some("baseline")),
     ("engine_polled", Some("baseline")),
     ("nb_client", Some("engine_polled")),

@@ -17,7 +17,6 @@ mod wait;
 
 use core::{
     cell::{Cell, RefCell},
-    mem,
     task::Waker,
 };
 
@@ -68,8 +67,6 @@ struct Core<'a> {
     waiters: [Waiter; WAITERS],
     /// The place whose task had to go last.
     evicted: usize,
-    /// Some task awaits the answer of the one resolver.
-    resolving: bool,
     /// When the first task's time is over.
     first_limit: u64,
 }
@@ -82,9 +79,8 @@ impl<'a> Shared<'a> {
                 engine: Engine::new(slots, config),
                 now: 0,
                 runner: None,
-                waiters: [const { Waiter::new() }; WAITERS],
+                waiters: Default::default(),
                 evicted: 0,
-                resolving: false,
                 first_limit: u64::MAX,
             }),
             changed: Cell::new(true),
@@ -148,7 +144,7 @@ impl<'a> Stack<'a> {
             Err(OpenError::NoSlot) if core.engine.is_closing_any() => Err(nb::Error::WouldBlock),
             other => other.map_err(nb::Error::Other),
         };
-        self.wait(Wait::Slot).until(attempt)
+        self.wait(Wait::SLOT).until(attempt)
     }
 
     /// Waits for the module.
@@ -171,13 +167,13 @@ impl<'a> Stack<'a> {
     pub async fn resolve(self, name: &str) -> Result<Addresses, Error> {
         let (mut turn, mut found) = (None, Addresses::new());
         let attempt = |core: &mut Core<'a>| {
-            if turn.is_none() && mem::replace(&mut core.resolving, true) {
+            if turn.is_none() && !core.engine.take_turn() {
                 return Err(nb::Error::WouldBlock);
             }
             turn.get_or_insert(Turn(self.shared));
             core.engine.resolve(name).map(|got| found = got)
         };
-        self.wait(Wait::Answer).until(attempt).await?;
+        self.wait(Wait::ANSWER).until(attempt).await?;
         Ok(found)
     }
 
@@ -192,7 +188,7 @@ impl<'a> Stack<'a> {
             stage = decided.ok_or(nb::Error::WouldBlock)?;
             Ok::<_, nb::Error<Error>>(())
         };
-        let _ = self.wait(Wait::Network).until(attempt).await;
+        let _ = self.wait(Wait::NETWORK).until(attempt).await;
         stage
     }
 
@@ -203,7 +199,7 @@ impl<'a> Stack<'a> {
             None if core.engine.fault().is_none() => Err(nb::Error::WouldBlock),
             event => Ok::<_, nb::Error<Error>>(event),
         };
-        self.wait(Wait::Event).value(attempt).await.ok().flatten()
+        self.wait(Wait::EVENT).value(attempt).await.ok().flatten()
     }
 
     /// Waits until the module's reset pin is to be pulled, when
@@ -224,7 +220,7 @@ impl<'a> Stack<'a> {
             false if core.engine.fault().is_none() => Err(nb::Error::WouldBlock),
             wanted => Ok::<_, nb::Error<Error>>(usize::from(wanted)),
         };
-        self.wait(Wait::Reset).until(attempt).await == Ok(1)
+        self.wait(Wait::RESET).until(attempt).await == Ok(1)
     }
 
     /// Sets the context up again after it was lost, where
@@ -258,7 +254,7 @@ struct Turn<'s, 'a>(&'s Shared<'a>);
 
 impl Drop for Turn<'_, '_> {
     fn drop(&mut self) {
-        let _ = self.0.with(|core| core.resolving = false);
+        let _ = self.0.with(|core| core.engine.end_turn());
         self.0.kick();
     }
 }

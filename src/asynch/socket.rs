@@ -58,7 +58,7 @@ impl<'a, K> Socket<'a, K> {
         start: impl Fn(&mut Engine<'a>, Handle) -> Result<(), ConnectError>,
     ) -> impl Future<Output = Result<(), Error>> {
         let (handle, mut started) = (self.handle, false);
-        self.wait(Wait::Open).until(move |core: &mut Core<'a>| {
+        self.wait(Wait::OPEN).until(move |core: &mut Core<'a>| {
             if !mem::replace(&mut started, true) {
                 start(&mut core.engine, handle)?;
             }
@@ -90,7 +90,7 @@ impl<'a, K> Socket<'a, K> {
     pub(super) fn flushed(&self) -> impl Future<Output = Result<(), Error>> {
         let handle = self.handle;
         let attempt = move |core: &mut Core<'a>| core.engine.flushed(handle);
-        self.wait(Wait::Flush).until(attempt)
+        self.wait(Wait::FLUSH).until(attempt)
     }
 
     /// Whether a call would not wait.
@@ -107,7 +107,7 @@ impl<'a, K> Socket<'a, K> {
     /// earlier call has said so; [`Error::TimedOut`]. The socket is closed all
     /// the same.
     pub fn close(self) -> impl Future<Output = Result<(), Error>> {
-        self.wait(Wait::Close).until(move |core: &mut Core<'a>| {
+        self.wait(Wait::CLOSE).until(move |core: &mut Core<'a>| {
             let handle = self.handle;
             core.engine.start_close(FROM_NEXT_POLL, handle);
             match core.engine.is_closed(handle) {

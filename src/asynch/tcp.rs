@@ -84,7 +84,7 @@ impl<'a> TcpSocket<'a> {
     pub async fn accept(&mut self) -> Result<(TcpSocket<'a>, SocketAddr), Error> {
         let handle = self.handle;
         let attempt = |core: &mut Core<'a>| core.engine.accept_waiting(core.now, handle);
-        let (child, remote) = self.wait(Wait::Accept).value(attempt).await?;
+        let (child, remote) = self.wait(Wait::ACCEPT).value(attempt).await?;
         Ok((Self::new(self.shared, child), remote))
     }
 
@@ -113,18 +113,18 @@ impl<'a> TcpSocket<'a> {
     fn receive(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize, Error>> {
         let handle = self.handle;
         let attempt = move |core: &mut Core<'a>| core.engine.recv(handle, buffer);
-        self.wait(Wait::Receive).until(attempt)
+        self.wait(Wait::RECEIVE).until(attempt)
     }
 
     fn send(&self, data: &[u8]) -> impl Future<Output = Result<usize, Error>> {
         let handle = self.handle;
         let attempt = move |core: &mut Core<'a>| core.engine.send(handle, data);
-        self.wait(Wait::Send(1)).until(attempt)
+        self.wait(Wait::SEND).until(attempt)
     }
 
     fn send_all(&self, mut data: &[u8]) -> impl Future<Output = Result<(), Error>> {
         let handle = self.handle;
-        self.wait(Wait::Send(1)).until(move |core: &mut Core<'a>| {
+        self.wait(Wait::SEND).until(move |core: &mut Core<'a>| {
             while !data.is_empty() {
                 let n = core.engine.send(handle, data)?;
                 data = data.get(n..).unwrap_or_default();
@@ -136,7 +136,7 @@ impl<'a> TcpSocket<'a> {
     fn acked(&self) -> impl Future<Output = Result<(), Error>> {
         let handle = self.handle;
         let attempt = move |core: &mut Core<'a>| core.engine.acked(handle);
-        self.wait(Wait::Ack).until(attempt)
+        self.wait(Wait::ACK).until(attempt)
     }
 }
 
@@ -170,7 +170,7 @@ macro_rules! reads {
 
         impl<$($life),+> ReadReady for $name {
             fn read_ready(&mut self) -> Result<bool, Error> {
-                self$(.$whole)?.ready(Wait::Receive)
+                self$(.$whole)?.ready(Wait::RECEIVE)
             }
         }
     };
@@ -230,7 +230,7 @@ macro_rules! writes {
 
         impl<$($life),+> WriteReady for $name {
             fn write_ready(&mut self) -> Result<bool, Error> {
-                self$(.$whole)?.ready(Wait::Send(1))
+                self$(.$whole)?.ready(Wait::SEND)
             }
         }
     };

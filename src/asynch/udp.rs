@@ -65,7 +65,7 @@ impl<'a> UdpSocket<'a> {
     ) -> impl Future<Output = Result<usize, Error>> {
         let handle = self.handle;
         let attempt = move |core: &mut Core<'a>| core.engine.send_to(handle, data, to);
-        self.wait(Wait::Send(data.len())).until(attempt)
+        self.wait(Wait::send(data.len())).until(attempt)
     }
 
     /// Receives one datagram. What does not fit `buffer` is lost, which
@@ -76,7 +76,7 @@ impl<'a> UdpSocket<'a> {
     pub async fn recv_from(&mut self, buffer: &mut [u8]) -> Result<Received, Error> {
         let handle = self.handle;
         let attempt = |core: &mut Core<'a>| core.engine.recv_from(handle, buffer);
-        self.wait(Wait::Receive).value(attempt).await
+        self.wait(Wait::RECEIVE).value(attempt).await
     }
 
     /// Waits until the module has taken every datagram (`SEND OK`).

@@ -10,7 +10,7 @@ use core::{
 
 use super::{Core, Error, Shared, WAITERS};
 use crate::{
-    engine::{Limit, Wait, Waiter},
+    engine::{Limit, SIDES, Side, Wait, Waiter},
     slot::Handle,
 };
 
@@ -82,8 +82,17 @@ where
     }
 }
 
-/// One of the engine's calls, for the one function that serves all.
-type Attempt<'a, 'f> = dyn FnMut(&mut Core<'a>) -> Poll<Result<usize, Error>> + 'f;
+/// One of the engine's calls, for the one function that serves all. Smaller
+/// than `dyn FnMut`, which can be called once, too.
+trait Attempt<'a> {
+    fn attempt(&mut self, core: &mut Core<'a>) -> Poll<Result<usize, Error>>;
+}
+
+impl<'a, F: FnMut(&mut Core<'a>) -> Poll<Result<usize, Error>>> Attempt<'a> for F {
+    fn attempt(&mut self, core: &mut Core<'a>) -> Poll<Result<usize, Error>> {
+        self(core)
+    }
+}
 
 impl<'s, 'a> Call<'s, 'a> {
     pub(super) fn until<T: Count, E: Into<Error>>(
@@ -116,13 +125,13 @@ impl<'s, 'a> Call<'s, 'a> {
     fn poll(
         &mut self,
         cx: &Context<'_>,
-        attempt: &mut Attempt<'a, '_>,
+        attempt: &mut dyn Attempt<'a>,
     ) -> Poll<Result<usize, Error>> {
         // Cloned and dropped outside the step: it may be foreign code.
         let mut waker = Some(cx.waker().clone());
         let mut step = Poll::Ready(Err(Error::Busy));
         let _ = self.shared.with(|core| {
-            step = attempt(core);
+            step = attempt.attempt(core);
             if step.is_pending() && !core.keep(self, &mut waker) {
                 step = Poll::Ready(Err(Error::TimedOut));
             }
@@ -161,13 +170,13 @@ impl Core<'_> {
         if !call.again {
             waiter.limit = call.timeout.map_or(Limit::Never, Limit::Within);
         } else if matches!(waiter.limit, Limit::At(at) if now >= at) {
-            if let (Wait::Open, Some(handle)) = (call.wait, call.handle) {
+            if let (Side::Open, Some(handle)) = (call.wait.side, call.handle) {
                 self.engine.cancel_connect(handle);
             }
             return false;
         }
-        waiter.wait = call.wait;
-        mem::swap(&mut waiter.waker, waker);
+        let task = waker.take().map(|own| (own, call.wait));
+        *waker = mem::replace(&mut waiter.task, task).map(|(old, _)| old);
         true
     }
 
@@ -176,9 +185,9 @@ impl Core<'_> {
     fn module_place(&mut self, wait: Wait, waker: &Option<Waker>) -> usize {
         let mut free = None;
         for (at, waiter) in self.waiters.iter().enumerate() {
-            match (&waiter.waker, waker) {
+            match (&waiter.task, waker) {
                 (None, _) => free = Some(at),
-                (Some(kept), Some(own)) if waiter.wait == wait && kept.will_wake(own) => return at,
+                (Some((kept, of)), Some(own)) if of.is(wait) && kept.will_wake(own) => return at,
                 _ => {}
             }
         }
@@ -203,16 +212,15 @@ impl Core<'_> {
             let at = *place;
             let waiter = self.waiter(at)?;
             *place += 1;
-            if waiter.waker.is_none() {
+            let Some((_, wait)) = waiter.task else {
                 continue;
-            }
-            let (wait, deadline) = (waiter.wait, waiter.deadline(now));
-            let goes_on = match at.checked_sub(WAITERS) {
-                Some(at) => self.engine.can_go_on(at, wait),
-                None => self.engine.has_come(wait) || wait == Wait::Answer && !self.resolving,
             };
+            let deadline = waiter.deadline(now);
+            // No slot for the module's own places, which do not ask for one.
+            let slot = at.wrapping_sub(WAITERS) / SIDES;
+            let goes_on = self.engine.is_over(slot, wait);
             if goes_on || now >= deadline {
-                return self.waiter(at)?.waker.take();
+                return self.waiter(at)?.task.take().map(|(waker, _)| waker);
             }
             self.first_limit = self.first_limit.min(deadline);
         }

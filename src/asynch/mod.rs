@@ -167,10 +167,12 @@ impl<'a> Stack<'a> {
     pub async fn resolve(self, name: &str) -> Result<Addresses, Error> {
         let (mut turn, mut found) = (None, Addresses::new());
         let attempt = |core: &mut Core<'a>| {
-            if turn.is_none() && !core.engine.take_turn() {
-                return Err(nb::Error::WouldBlock);
+            if turn.is_none() {
+                if !core.engine.take_turn() {
+                    return Err(nb::Error::WouldBlock);
+                }
+                turn = Some(Turn(self.shared));
             }
-            turn.get_or_insert(Turn(self.shared));
             core.engine.resolve(name).map(|got| found = got)
         };
         self.wait(Wait::ANSWER).until(attempt).await?;

@@ -108,7 +108,9 @@ impl<'a, K> Socket<'a, K> {
     /// the same.
     pub fn close(self) -> impl Future<Output = Result<(), Error>> {
         self.wait(Wait::CLOSE).until(move |core: &mut Core<'a>| {
-            let handle = self.handle;
+            // All of it belongs to the future, not the handle alone.
+            let socket = &self;
+            let handle = socket.handle;
             core.engine.start_close(FROM_NEXT_POLL, handle);
             match core.engine.is_closed(handle) {
                 true => core.engine.untold_loss(handle).map_err(nb::Error::Other),

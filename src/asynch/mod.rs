@@ -17,6 +17,7 @@ mod wait;
 
 use core::{
     cell::{Cell, RefCell},
+    fmt,
     task::Waker,
 };
 
@@ -50,11 +51,17 @@ const WAITERS: usize = 8;
 /// let (stack, runner) = shared.split();
 /// # let _ = (stack, runner);
 /// ```
-#[derive(Debug)]
 pub struct Shared<'a> {
     core: RefCell<Core<'a>>,
     /// There may be something to do for the runner.
     changed: Cell<bool>,
+    runner: Cell<Option<Waker>>,
+}
+
+impl fmt::Debug for Shared<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.core.fmt(f)
+    }
 }
 
 #[derive(Debug)]
@@ -62,7 +69,6 @@ struct Core<'a> {
     engine: Engine<'a>,
     /// When the runner last looked at the clock.
     now: u64,
-    runner: Option<Waker>,
     /// Those that wait for the module.
     waiters: [Waiter; WAITERS],
     /// The place whose task had to go last.
@@ -78,12 +84,12 @@ impl<'a> Shared<'a> {
             core: RefCell::new(Core {
                 engine: Engine::new(slots, config),
                 now: 0,
-                runner: None,
                 waiters: Default::default(),
                 evicted: 0,
                 first_limit: u64::MAX,
             }),
             changed: Cell::new(true),
+            runner: Cell::new(None),
         }
     }
 
@@ -102,7 +108,7 @@ impl<'a> Shared<'a> {
     /// Makes the runner look.
     fn kick(&self) {
         if !self.changed.replace(true)
-            && let Ok(Some(runner)) = self.with(|core| core.runner.clone())
+            && let Some(runner) = self.runner.take()
         {
             runner.wake();
         }

@@ -1,11 +1,7 @@
 //! What drives everything: two endless loops that move bytes, joined in one
 //! future with the passing of time.
 
-use core::{
-    future::poll_fn,
-    pin::pin,
-    task::{Context, Poll},
-};
+use core::{future::poll_fn, pin::pin, task::Poll};
 
 use embedded_io_async::{Read, Write};
 
@@ -76,7 +72,7 @@ impl Runner<'_> {
         let mut transmit = pin!(transmit(shared, tx, &clock));
         let mut sleep = pin!(None);
         let ended = poll_fn(|cx| {
-            register(shared, cx);
+            shared.runner.set(Some(cx.waker().clone()));
             // Once more for what each has left to the others.
             for _ in 0..2 {
                 if let Poll::Ready(ended) = receive.as_mut().poll(cx) {
@@ -110,12 +106,6 @@ impl Runner<'_> {
         wake_ready(shared);
         ended
     }
-}
-
-fn register(shared: &Shared<'_>, cx: &Context<'_>) {
-    let waker = Some(cx.waker().clone());
-    // The old one is dropped outside the step.
-    let _old = shared.with(|core| core::mem::replace(&mut core.runner, waker));
 }
 
 async fn receive<R: Read, E>(

@@ -98,7 +98,7 @@ impl<'a> TcpSocket<'a> {
     /// for [`Config::linger_ms`](crate::Config::linger_ms), then `AT+QICLOSE`.
     ///
     /// # Errors
-    /// [`OpenError::NotConnected`]
+    /// [`OpenError::NotConnected`](crate::OpenError::NotConnected)
     pub fn shutdown(&mut self) -> Result<(), Error> {
         let outcome = self.ask(|engine, handle| engine.shutdown(FROM_NEXT_POLL, handle))?;
         self.shared.kick();

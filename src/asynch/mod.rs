@@ -10,30 +10,35 @@ pub mod guide {}
 
 mod nal;
 mod runner;
+mod socket;
 mod tcp;
 mod udp;
 mod wait;
 
-use core::{cell::Cell, cell::RefCell, task::Waker};
+use core::{
+    cell::{Cell, RefCell},
+    fmt,
+    task::Waker,
+};
 
+use self::wait::Call;
 pub use self::{
     runner::{Clock, Ended, Runner},
-    tcp::{TcpReader, TcpSocket, TcpWriter},
-    udp::UdpSocket,
+    socket::Socket,
+    tcp::{Tcp, TcpReader, TcpSocket, TcpWriter},
+    udp::{Udp, UdpSocket},
 };
-use self::{tcp::Socket, wait::Place};
 use crate::{
     config::Config,
-    engine::{Addresses, Counters, Engine, Event, Fault, ModuleInfo, Wait},
+    engine::{Addresses, Counters, Engine, Event, Fault, ModuleInfo, Wait, Waiter},
     error::OpenError,
     slot::{Handle, Slot},
 };
 pub use crate::{engine::Received, socket::Error};
 
 /// Tasks that can wait for the module, for the network or a name say, at the
-/// same time: so many, and one more for each slot. Beyond that they keep each
-/// other awake.
-const WAITERS: usize = 4;
+/// same time. Beyond that they keep each other awake.
+const WAITERS: usize = 8;
 
 /// What the tasks share: the engine, and who waits for it. On a
 /// microcontroller it lives in a `StaticCell`, as the slots do.
@@ -46,11 +51,17 @@ const WAITERS: usize = 4;
 /// let (stack, runner) = shared.split();
 /// # let _ = (stack, runner);
 /// ```
-#[derive(Debug)]
 pub struct Shared<'a> {
     core: RefCell<Core<'a>>,
     /// There may be something to do for the runner.
     changed: Cell<bool>,
+    runner: Cell<Option<Waker>>,
+}
+
+impl fmt::Debug for Shared<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.core.fmt(f)
+    }
 }
 
 #[derive(Debug)]
@@ -58,12 +69,12 @@ struct Core<'a> {
     engine: Engine<'a>,
     /// When the runner last looked at the clock.
     now: u64,
-    runner: Option<Waker>,
-    waiters: [Option<(Waker, Wait)>; WAITERS],
+    /// Those that wait for the module.
+    waiters: [Waiter; WAITERS],
     /// The place whose task had to go last.
     evicted: usize,
-    /// Some task awaits the answer of the one resolver.
-    resolving: bool,
+    /// When the first task's time is over.
+    first_limit: u64,
 }
 
 impl<'a> Shared<'a> {
@@ -73,12 +84,12 @@ impl<'a> Shared<'a> {
             core: RefCell::new(Core {
                 engine: Engine::new(slots, config),
                 now: 0,
-                runner: None,
                 waiters: Default::default(),
                 evicted: 0,
-                resolving: false,
+                first_limit: u64::MAX,
             }),
             changed: Cell::new(true),
+            runner: Cell::new(None),
         }
     }
 
@@ -97,7 +108,7 @@ impl<'a> Shared<'a> {
     /// Makes the runner look.
     fn kick(&self) {
         if !self.changed.replace(true)
-            && let Ok(Some(runner)) = self.with(|core| core.runner.clone())
+            && let Some(runner) = self.runner.take()
         {
             runner.wake();
         }
@@ -119,7 +130,7 @@ impl<'a> Stack<'a> {
     /// [`OpenError::NoSlot`]
     pub async fn tcp_socket(self) -> Result<TcpSocket<'a>, Error> {
         let handle = self.socket(Engine::tcp_socket).await?;
-        Ok(TcpSocket(Socket::new(self.shared, handle)))
+        Ok(Socket::new(self.shared, handle))
     }
 
     /// A new UDP socket; waits as [`tcp_socket`](Self::tcp_socket).
@@ -128,19 +139,29 @@ impl<'a> Stack<'a> {
     /// [`OpenError::NoSlot`]
     pub async fn udp_socket(self) -> Result<UdpSocket<'a>, Error> {
         let handle = self.socket(Engine::udp_socket).await?;
-        Ok(UdpSocket(Socket::new(self.shared, handle)))
+        Ok(Socket::new(self.shared, handle))
     }
 
-    async fn socket(
+    fn socket(
         self,
         new: impl Fn(&mut Engine<'a>) -> Result<Handle, OpenError>,
-    ) -> Result<Handle, Error> {
-        let place = Place::Module(Wait::Slot);
-        let attempt = |core: &mut Core<'a>| match new(&mut core.engine) {
+    ) -> impl Future<Output = Result<Handle, Error>> {
+        let attempt = move |core: &mut Core<'a>| match new(&mut core.engine) {
             Err(OpenError::NoSlot) if core.engine.is_closing_any() => Err(nb::Error::WouldBlock),
             other => other.map_err(nb::Error::Other),
         };
-        self.shared.wait(place, None, attempt).await
+        self.wait(Wait::SLOT).until(attempt)
+    }
+
+    /// Waits for the module.
+    fn wait(self, wait: Wait) -> Call<'a, 'a> {
+        Call {
+            shared: self.shared,
+            handle: None,
+            wait,
+            timeout: None,
+            again: false,
+        }
     }
 
     /// The addresses of a name, from `AT+QIDNSGIP`; an address in text form
@@ -150,10 +171,18 @@ impl<'a> Stack<'a> {
     /// # Errors
     /// [`ResolveError`](crate::ResolveError)
     pub async fn resolve(self, name: &str) -> Result<Addresses, Error> {
-        let _turn = self.shared.resolver().await?;
-        let place = Place::Module(Wait::Answer);
-        let attempt = |core: &mut Core<'a>| core.engine.resolve(name);
-        self.shared.wait(place, None, attempt).await
+        let (mut turn, mut found) = (None, Addresses::new());
+        let attempt = |core: &mut Core<'a>| {
+            if turn.is_none() {
+                if !core.engine.take_turn() {
+                    return Err(nb::Error::WouldBlock);
+                }
+                turn = Some(Turn(self.shared));
+            }
+            core.engine.resolve(name).map(|got| found = got)
+        };
+        self.wait(Wait::ANSWER).until(attempt).await?;
+        Ok(found)
     }
 
     /// Waits until sockets can be opened, and returns the stage and code of
@@ -161,15 +190,14 @@ impl<'a> Stack<'a> {
     /// absent, locked or asks for a code ends it at once with another stage;
     /// so does a serial port that fails.
     pub async fn wait_network(self) -> (u8, i8) {
-        let attempt = |core: &mut Core<'a>| match core.engine.is_decided() {
-            true => Ok::<_, nb::Error<Error>>(core.engine.stage()),
-            false => Err(nb::Error::WouldBlock),
+        let mut stage = (1, 21);
+        let attempt = |core: &mut Core<'a>| {
+            let decided = core.engine.is_decided().then(|| core.engine.stage());
+            stage = decided.ok_or(nb::Error::WouldBlock)?;
+            Ok::<_, nb::Error<Error>>(())
         };
-        let place = Place::Module(Wait::Network);
-        self.shared
-            .wait(place, None, attempt)
-            .await
-            .unwrap_or((1, 21))
+        let _ = self.wait(Wait::NETWORK).until(attempt).await;
+        stage
     }
 
     /// The next [`Event`]; `None` once the serial port has failed and all
@@ -179,8 +207,7 @@ impl<'a> Stack<'a> {
             None if core.engine.fault().is_none() => Err(nb::Error::WouldBlock),
             event => Ok::<_, nb::Error<Error>>(event),
         };
-        let place = Place::Module(Wait::Event);
-        self.shared.wait(place, None, attempt).await.ok().flatten()
+        self.wait(Wait::EVENT).value(attempt).await.ok().flatten()
     }
 
     /// Waits until the module's reset pin is to be pulled, when
@@ -199,13 +226,9 @@ impl<'a> Stack<'a> {
     pub async fn reset_wanted(self) -> bool {
         let attempt = |core: &mut Core<'a>| match core.engine.take_reset_request() {
             false if core.engine.fault().is_none() => Err(nb::Error::WouldBlock),
-            wanted => Ok::<_, nb::Error<Error>>(wanted),
+            wanted => Ok::<_, nb::Error<Error>>(usize::from(wanted)),
         };
-        let place = Place::Module(Wait::Reset);
-        self.shared
-            .wait(place, None, attempt)
-            .await
-            .unwrap_or(false)
+        self.wait(Wait::RESET).until(attempt).await == Ok(1)
     }
 
     /// Sets the context up again after it was lost, where
@@ -229,9 +252,17 @@ impl<'a> Stack<'a> {
 
     /// What the module said of itself; empty until it was asked.
     pub fn module_info(self) -> ModuleInfo {
-        let info = self
-            .shared
-            .with(|core| core.engine.network().info().clone());
-        info.unwrap_or_default()
+        let info = |core: &mut Core<'a>| core.engine.network().info().clone();
+        self.shared.with(info).unwrap_or_default()
+    }
+}
+
+/// The turn to resolve a name; ends when dropped.
+struct Turn<'s, 'a>(&'s Shared<'a>);
+
+impl Drop for Turn<'_, '_> {
+    fn drop(&mut self) {
+        let _ = self.0.with(|core| core.engine.end_turn());
+        self.0.kick();
     }
 }

@@ -1,16 +1,11 @@
-//! What drives everything: two endless loops that move bytes, and one that
-//! lets time pass, joined in one future.
+//! What drives everything: two endless loops that move bytes, joined in one
+//! future with the passing of time.
 
-use core::{
-    future::{pending, poll_fn},
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
+use core::{future::poll_fn, pin::pin, task::Poll};
 
 use embedded_io_async::{Read, Write};
 
-use super::{Error, Shared, WAITERS};
-use crate::engine::Side;
+use super::{Core, Shared};
 
 /// A clock and a timer. With embassy:
 ///
@@ -73,43 +68,44 @@ impl Runner<'_> {
         clock: impl Clock,
     ) -> Ended<R::Error, W::Error> {
         let shared = self.shared;
-        let ended = {
-            let mut receive = pin!(receive(shared, rx, &clock));
-            let mut transmit = pin!(transmit(shared, tx, &clock));
-            let mut time = pin!(pass_time(shared, &clock));
-            poll_fn(|cx| {
-                register(shared, cx);
-                // Once more for what each has left to the others.
-                for _ in 0..2 {
-                    if let Poll::Ready(ended) = receive.as_mut().poll(cx) {
-                        return Poll::Ready(ended);
-                    }
-                    if time.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(Ended::Internal);
-                    }
-                    if let Poll::Ready(ended) = transmit.as_mut().poll(cx) {
-                        return Poll::Ready(ended);
-                    }
-                    if !shared.changed.get() {
-                        return Poll::Pending;
-                    }
+        let mut receive = pin!(receive(shared, rx, &clock));
+        let mut transmit = pin!(transmit(shared, tx, &clock));
+        let mut sleep = pin!(None);
+        let ended = poll_fn(|cx| {
+            shared.runner.set(Some(cx.waker().clone()));
+            // Once more for what each has left to the others.
+            for _ in 0..2 {
+                if let Poll::Ready(ended) = receive.as_mut().poll(cx) {
+                    return Poll::Ready(ended);
                 }
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            })
-            .await
-        };
+                if shared.changed.replace(false) {
+                    let Some(due) = pass_time(shared, clock.now()) else {
+                        return Poll::Ready(Ended::Internal);
+                    };
+                    sleep.set((due < u64::MAX).then(|| clock.sleep_until(due)));
+                }
+                if let Some(asleep) = sleep.as_mut().as_pin_mut()
+                    && asleep.poll(cx).is_ready()
+                {
+                    sleep.set(None);
+                    shared.changed.set(true);
+                }
+                if let Poll::Ready(ended) = transmit.as_mut().poll(cx) {
+                    return Poll::Ready(ended);
+                }
+                if !shared.changed.get() {
+                    return Poll::Pending;
+                }
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
         let now = clock.now();
         let _ = shared.with(|core| core.engine.port_failed(now));
         wake_ready(shared);
         ended
     }
-}
-
-fn register(shared: &Shared<'_>, cx: &Context<'_>) {
-    let waker = Some(cx.waker().clone());
-    // The old one is dropped outside the step.
-    let _old = shared.with(|core| core::mem::replace(&mut core.runner, waker));
 }
 
 async fn receive<R: Read, E>(
@@ -161,9 +157,9 @@ async fn transmit<W: Write, E>(
     loop {
         // They count as sent: what the module says meanwhile may put other
         // bytes in their place.
-        let n = poll_fn(|_| match take(shared, &mut chunk, clock) {
-            0 => Poll::Pending,
-            n => Poll::Ready(n),
+        let (n, last) = poll_fn(|_| match take(shared, &mut chunk, clock) {
+            (0, _) => Poll::Pending,
+            taken => Poll::Ready(taken),
         })
         .await;
         shared.changed.set(true);
@@ -176,17 +172,14 @@ async fn transmit<W: Write, E>(
             };
         }
         // The line may buffer: the last byte must not stay behind.
-        let all = shared.with(|core| core.engine.tx().is_empty());
-        if all.unwrap_or(true)
-            && let Err(error) = tx.flush().await
-        {
+        if last && let Err(error) = tx.flush().await {
             return Ended::Write(error);
         }
     }
 }
 
-/// Takes the next bytes out of the engine.
-fn take(shared: &Shared<'_>, chunk: &mut [u8; CHUNK], clock: &impl Clock) -> usize {
+/// Takes the next bytes out of the engine; and whether they are all.
+fn take(shared: &Shared<'_>, chunk: &mut [u8; CHUNK], clock: &impl Clock) -> (usize, bool) {
     let taken = shared.with(|core| {
         let out = core.engine.tx();
         let n = out.len().min(CHUNK);
@@ -196,59 +189,34 @@ fn take(shared: &Shared<'_>, chunk: &mut [u8; CHUNK], clock: &impl Clock) -> usi
         if n > 0 {
             core.engine.tx_done(clock.now(), n);
         }
-        n
+        (n, core.engine.tx().is_empty())
     });
-    taken.unwrap_or(0)
+    taken.unwrap_or_default()
 }
 
-/// Does what is due, wakes who can go on, sleeps until something is due.
-/// Ends with the engine, which cannot happen.
-async fn pass_time(shared: &Shared<'_>, clock: &impl Clock) {
-    loop {
-        shared.changed.set(false);
-        let now = clock.now();
-        let failed = shared.with(|core| {
-            core.now = now;
-            core.engine.poll(now);
-            core.engine.fault().is_some()
-        });
-        if failed.unwrap_or(false) {
-            return;
-        }
-        wake_ready(shared);
-        let due = shared.with(|core| {
-            let due = core.engine.wake_at(now).unwrap_or(u64::MAX);
-            due.min(core.engine.first_limit())
-        });
-        let sleep = async {
-            match due {
-                Ok(at) if at < u64::MAX => clock.sleep_until(at).await,
-                _ => pending().await,
-            }
-        };
-        let mut sleep = pin!(sleep);
-        poll_fn(|cx| match shared.changed.get() {
-            true => Poll::Ready(()),
-            false => sleep.as_mut().poll(cx),
-        })
-        .await;
-    }
+/// Does what is due, wakes who can go on, and returns when something is due
+/// next. `None` if the engine has given up, which cannot happen here.
+fn pass_time(shared: &Shared<'_>, now: u64) -> Option<u64> {
+    let alive = shared.with(|core| {
+        (core.now, core.first_limit) = (now, u64::MAX);
+        core.engine.poll(now);
+        core.engine.fault().is_none()
+    });
+    alive.ok().filter(|alive| *alive)?;
+    wake_ready(shared);
+    let due = |core: &mut Core<'_>| {
+        core.engine
+            .wake_at(now)
+            .unwrap_or(u64::MAX)
+            .min(core.first_limit)
+    };
+    shared.with(due).ok()
 }
 
 /// Wakes the tasks that can go on.
 fn wake_ready(shared: &Shared<'_>) {
-    let slots = shared.with(|core| core.engine.slots()).unwrap_or(0);
-    let wake = |waker: Result<Option<Waker>, Error>| {
-        if let Ok(Some(waker)) = waker {
-            waker.wake();
-        }
-    };
-    for at in 0..slots {
-        for side in [Side::Rx, Side::Tx] {
-            wake(shared.with(|core| core.engine.take_ready(at, side, core.now)));
-        }
-    }
-    for at in 0..WAITERS + slots {
-        wake(shared.with(|core| core.take_told(at)));
+    let mut place = 0;
+    while let Ok(Some(waker)) = shared.with(|core| core.next_ready(&mut place)) {
+        waker.wake();
     }
 }

@@ -1,159 +1,24 @@
 //! TCP sockets, whole and split.
 
-use core::{mem, net::SocketAddr};
+use core::net::SocketAddr;
 
 use embedded_io_async::{ErrorType, Read, ReadReady, Write, WriteReady};
 
-use super::{Core, Error, Shared, wait::Place};
+use super::{Core, Error, Socket};
 use crate::{
-    engine::{Engine, FROM_NEXT_POLL, Side, Wait},
-    error::{ConnectError, OpenError, SendError},
-    slot::Handle,
-    state::SocketState,
+    engine::{FROM_NEXT_POLL, Wait},
+    error::SendError,
 };
 
-/// What both kinds of socket have. Dropped, it closes.
+/// The kind of a [`TcpSocket`].
 #[derive(Debug)]
-pub(super) struct Socket<'a> {
-    pub(super) shared: &'a Shared<'a>,
-    handle: Handle,
-    /// Milliseconds.
-    timeout: Option<u32>,
-}
+pub enum Tcp {}
 
-impl<'a> Socket<'a> {
-    pub(super) const fn new(shared: &'a Shared<'a>, handle: Handle) -> Self {
-        Self {
-            shared,
-            handle,
-            timeout: None,
-        }
-    }
-
-    pub(super) fn set_timeout(&mut self, ms: Option<u32>) {
-        self.timeout = ms;
-    }
-
-    /// Attempts one of the engine's calls until it no longer would block.
-    pub(super) fn wait<T, E: Into<Error>>(
-        &self,
-        side: Side,
-        wait: Wait,
-        mut attempt: impl FnMut(&mut Engine<'a>, Handle) -> nb::Result<T, E>,
-    ) -> impl Future<Output = Result<T, Error>> {
-        let handle = self.handle;
-        let attempt = move |core: &mut Core<'a>| attempt(&mut core.engine, handle);
-        let place = Place::Socket(handle, side, wait);
-        self.shared.wait(place, self.timeout, attempt)
-    }
-
-    /// One of the engine's calls that never waits.
-    pub(super) fn ask<T>(
-        &self,
-        call: impl FnOnce(&mut Engine<'a>, Handle) -> T,
-    ) -> Result<T, Error> {
-        self.shared.with(|core| call(&mut core.engine, self.handle))
-    }
-
-    /// Starts to open, and waits for the outcome; given up when the time is
-    /// over.
-    pub(super) fn open(
-        &self,
-        start: impl Fn(&mut Engine<'a>, Handle) -> Result<(), ConnectError>,
-    ) -> impl Future<Output = Result<(), Error>> {
-        let mut started = false;
-        let attempt = move |engine: &mut Engine<'a>, handle| {
-            if !mem::replace(&mut started, true) {
-                start(engine, handle)?;
-            }
-            engine.connected(handle)
-        };
-        self.wait(Side::Tx, Wait::Open, attempt)
-    }
-
-    pub(super) fn local(&self) -> Option<SocketAddr> {
-        self.ask(|engine, handle| engine.local(handle))
-            .ok()
-            .flatten()
-    }
-
-    pub(super) fn remote(&self) -> Option<SocketAddr> {
-        self.ask(|engine, handle| engine.remote(handle))
-            .ok()
-            .flatten()
-    }
-
-    pub(super) fn state(&self) -> SocketState {
-        let state = self.ask(|engine, handle| engine.state(handle));
-        // A handle goes stale when only TIME_WAIT was left of the socket.
-        state.ok().flatten().unwrap_or_default()
-    }
-
-    fn read(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize, Error>> {
-        let attempt = |engine: &mut Engine<'a>, handle| engine.recv(handle, buffer);
-        self.wait(Side::Rx, Wait::Receive, attempt)
-    }
-
-    fn write(&self, data: &[u8]) -> impl Future<Output = Result<usize, Error>> {
-        let attempt = |engine: &mut Engine<'a>, handle| engine.send(handle, data);
-        self.wait(Side::Tx, Wait::Send(1), attempt)
-    }
-
-    fn write_all(&self, mut data: &[u8]) -> impl Future<Output = Result<(), Error>> {
-        let attempt = move |engine: &mut Engine<'a>, handle| {
-            while !data.is_empty() {
-                let n = engine.send(handle, data)?;
-                data = data.get(n..).unwrap_or_default();
-            }
-            Ok::<_, nb::Error<SendError>>(())
-        };
-        self.wait(Side::Tx, Wait::Send(1), attempt)
-    }
-
-    pub(super) fn flush(&self) -> impl Future<Output = Result<(), Error>> {
-        self.wait(Side::Tx, Wait::Flush, |engine, handle| {
-            engine.flushed(handle)
-        })
-    }
-
-    fn wait_acked(&self) -> impl Future<Output = Result<(), Error>> {
-        self.wait(Side::Tx, Wait::Ack, |engine, handle| engine.acked(handle))
-    }
-
-    /// Whether a call would not wait.
-    fn ready(&self, wait: Wait) -> Result<bool, Error> {
-        self.ask(|engine, handle| engine.is_ready(handle, wait))
-    }
-
-    pub(super) fn close(&self) -> impl Future<Output = Result<(), Error>> {
-        let attempt = |engine: &mut Engine<'a>, handle| {
-            engine.start_close(FROM_NEXT_POLL, handle);
-            match engine.is_closed(handle) {
-                true => engine.untold_loss(handle).map_err(nb::Error::Other),
-                false => Err(nb::Error::WouldBlock),
-            }
-        };
-        self.wait(Side::Tx, Wait::Close, attempt)
-    }
-
-    pub(super) fn abort(self) {
-        let _ = self.ask(|engine, handle| engine.abort(FROM_NEXT_POLL, handle));
-    }
-}
-
-impl Drop for Socket<'_> {
-    fn drop(&mut self) {
-        let _ = self.ask(|engine, handle| engine.release(FROM_NEXT_POLL, handle));
-        self.shared.kick();
-    }
-}
-
-/// A TCP socket: a client after [`connect`](Self::connect), a server after
-/// [`listen`](Self::listen). Dropped, it is closed as by
-/// [`close`](Self::close), which then nobody awaits.
+/// A TCP socket: a client after [`connect`](Socket::connect), a server after
+/// [`listen`](Socket::listen).
 ///
 /// ```
-/// use core::{mem, net::SocketAddr};
+/// use core::net::SocketAddr;
 /// use quectel_sockets::asynch::{Error, Stack};
 /// async fn ask(stack: Stack<'_>, server: SocketAddr) -> Result<[u8; 4], Error> {
 ///     let mut socket = stack.tcp_socket().await?;
@@ -167,18 +32,9 @@ impl Drop for Socket<'_> {
 ///     Ok(answer)
 /// }
 /// ```
-#[derive(Debug)]
-pub struct TcpSocket<'a>(pub(super) Socket<'a>);
+pub type TcpSocket<'a> = Socket<'a, Tcp>;
 
 impl<'a> TcpSocket<'a> {
-    /// Milliseconds that each call may wait, from the call on: the runner
-    /// looks at the clock when it has its next turn. `None`, as at the
-    /// beginning, for any time. A call that fails with [`Error::TimedOut`]
-    /// has taken and delivered nothing; `write_all` may have taken some.
-    pub fn set_timeout(&mut self, ms: Option<u32>) {
-        self.0.set_timeout(ms);
-    }
-
     /// Minutes of silence before the peer is probed, 1 to 120; 0 for never.
     /// For the next `connect` or `listen`.
     ///
@@ -186,21 +42,7 @@ impl<'a> TcpSocket<'a> {
     /// [`ConnectError::KeepAlive`](crate::ConnectError::KeepAlive) if out of
     /// range.
     pub fn set_keep_alive(&mut self, minutes: u8) -> Result<(), Error> {
-        let set = self
-            .0
-            .ask(|engine, handle| engine.set_keep_alive(handle, minutes));
-        Ok(set??)
-    }
-
-    /// Connects with `AT+QIOPEN`. When its time is over it is cancelled
-    /// (`AT+QICLOSE=<id>,0`); dropped, it goes on, and `connect` with the same
-    /// address joins it.
-    ///
-    /// # Errors
-    /// [`ConnectError`](crate::ConnectError), [`Error::TimedOut`]
-    pub fn connect(&mut self, remote: SocketAddr) -> impl Future<Output = Result<(), Error>> {
-        self.0
-            .open(move |engine, handle| engine.connect(handle, remote))
+        Ok(self.ask(|engine, handle| engine.set_keep_alive(handle, minutes))??)
     }
 
     /// Names the local port, 0 for any, for the `connect` or `listen` to come.
@@ -208,7 +50,7 @@ impl<'a> TcpSocket<'a> {
     /// # Errors
     /// [`ConnectError`](crate::ConnectError)
     pub fn bind(&mut self, local: SocketAddr) -> Result<(), Error> {
-        Ok(self.0.ask(|engine, handle| engine.bind(handle, local))??)
+        Ok(self.ask(|engine, handle| engine.bind(handle, local))??)
     }
 
     /// Opens a `"TCP LISTENER"`. Up to `backlog` connections, at least one,
@@ -217,8 +59,7 @@ impl<'a> TcpSocket<'a> {
     /// # Errors
     /// [`ConnectError`](crate::ConnectError), [`Error::TimedOut`]
     pub fn listen(&mut self, backlog: u8) -> impl Future<Output = Result<(), Error>> {
-        self.0
-            .open(move |engine, handle| engine.listen(handle, backlog))
+        self.open(move |engine, handle| engine.listen(handle, backlog))
     }
 
     /// Waits for a connection, and for a slot to put it in.
@@ -241,17 +82,15 @@ impl<'a> TcpSocket<'a> {
     /// }
     /// ```
     pub async fn accept(&mut self) -> Result<(TcpSocket<'a>, SocketAddr), Error> {
-        let handle = self.0.handle;
-        let place = Place::Socket(handle, Side::Rx, Wait::Accept);
+        let handle = self.handle;
         let attempt = |core: &mut Core<'a>| core.engine.accept_waiting(core.now, handle);
-        let accepted = self.0.shared.wait(place, self.0.timeout, attempt);
-        let (child, remote) = accepted.await?;
-        Ok((Self(Socket::new(self.0.shared, child)), remote))
+        let (child, remote) = self.wait(Wait::ACCEPT).value(attempt).await?;
+        Ok((Self::new(self.shared, child), remote))
     }
 
     /// Two halves, for two tasks or for `join`.
     pub fn split(&mut self) -> (TcpReader<'_, 'a>, TcpWriter<'_, 'a>) {
-        (TcpReader(&self.0), TcpWriter(&self.0))
+        (TcpReader(self), TcpWriter(self))
     }
 
     /// Starts to close and keeps the socket, so that [`state`](Self::state)
@@ -259,63 +98,58 @@ impl<'a> TcpSocket<'a> {
     /// for [`Config::linger_ms`](crate::Config::linger_ms), then `AT+QICLOSE`.
     ///
     /// # Errors
-    /// [`OpenError::NotConnected`]
+    /// [`OpenError::NotConnected`](crate::OpenError::NotConnected)
     pub fn shutdown(&mut self) -> Result<(), Error> {
-        let close = |engine: &mut Engine<'a>, handle| engine.shutdown(FROM_NEXT_POLL, handle);
-        let outcome = self.0.ask(close)?;
-        self.0.shared.kick();
+        let outcome = self.ask(|engine, handle| engine.shutdown(FROM_NEXT_POLL, handle))?;
+        self.shared.kick();
         Ok(outcome?)
-    }
-
-    /// Sends what was taken, closes, and gives the slot back. Bounded by the
-    /// linger time and `AT+QICLOSE`'s own, 10 s each. The time-out and a drop
-    /// end the waiting, not the closing.
-    ///
-    /// # Errors
-    /// [`SendError`](crate::SendError) if bytes are known to be lost and no
-    /// earlier call has said so; [`Error::TimedOut`]. The socket is closed all
-    /// the same.
-    pub async fn close(self) -> Result<(), Error> {
-        self.0.close().await
     }
 
     /// Closes at once: what was not sent is lost, the peer sees a reset.
     pub fn abort(self) {
-        self.0.abort();
+        let _ = self.ask(|engine, handle| engine.abort(FROM_NEXT_POLL, handle));
     }
 
-    /// The state of the connection.
-    pub fn state(&self) -> SocketState {
-        self.0.state()
+    fn receive(&self, buffer: &mut [u8]) -> impl Future<Output = Result<usize, Error>> {
+        let handle = self.handle;
+        let attempt = move |core: &mut Core<'a>| core.engine.recv(handle, buffer);
+        self.wait(Wait::RECEIVE).until(attempt)
     }
 
-    /// The module's address, and the local port; 0 while that is not known.
-    ///
-    /// # Errors
-    /// [`OpenError::NotConnected`] while the network is down.
-    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
-        Ok(self.0.local().ok_or(OpenError::NotConnected)?)
+    fn send(&self, data: &[u8]) -> impl Future<Output = Result<usize, Error>> {
+        let handle = self.handle;
+        let attempt = move |core: &mut Core<'a>| core.engine.send(handle, data);
+        self.wait(Wait::SEND).until(attempt)
     }
 
-    /// The peer's address.
-    ///
-    /// # Errors
-    /// [`OpenError::NotConnected`]
-    pub fn remote_addr(&self) -> Result<SocketAddr, Error> {
-        Ok(self.0.remote().ok_or(OpenError::NotConnected)?)
+    fn send_all(&self, mut data: &[u8]) -> impl Future<Output = Result<(), Error>> {
+        let handle = self.handle;
+        self.wait(Wait::SEND).until(move |core: &mut Core<'a>| {
+            while !data.is_empty() {
+                let n = core.engine.send(handle, data)?;
+                data = data.get(n..).unwrap_or_default();
+            }
+            Ok::<_, nb::Error<SendError>>(())
+        })
+    }
+
+    fn acked(&self) -> impl Future<Output = Result<(), Error>> {
+        let handle = self.handle;
+        let attempt = move |core: &mut Core<'a>| core.engine.acked(handle);
+        self.wait(Wait::ACK).until(attempt)
     }
 }
 
 /// The half of a [`TcpSocket`] that receives.
 #[derive(Debug)]
-pub struct TcpReader<'s, 'a>(&'s Socket<'a>);
+pub struct TcpReader<'s, 'a>(&'s TcpSocket<'a>);
 
 /// The half of a [`TcpSocket`] that sends.
 #[derive(Debug)]
-pub struct TcpWriter<'s, 'a>(&'s Socket<'a>);
+pub struct TcpWriter<'s, 'a>(&'s TcpSocket<'a>);
 
 macro_rules! reads {
-    ([$($life:lifetime),+] $name:ty) => {
+    ([$($life:lifetime),+] $name:ty $(, $whole:tt)?) => {
         impl<$($life),+> $name {
             /// Receives into `buffer`, at least a byte; `Ok(0)` is the end of
             /// the data.
@@ -324,26 +158,26 @@ macro_rules! reads {
             /// [`RecvError`](crate::RecvError), [`Error::TimedOut`]. A broken
             /// connection is told once, after everything that had arrived.
             pub fn read(&mut self, buffer: &mut [u8]) -> impl Future<Output = Result<usize, Error>> {
-                self.0.read(buffer)
+                self$(.$whole)?.receive(buffer)
             }
         }
 
         impl<$($life),+> Read for $name {
             async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Error> {
-                self.0.read(buffer).await
+                self$(.$whole)?.receive(buffer).await
             }
         }
 
         impl<$($life),+> ReadReady for $name {
             fn read_ready(&mut self) -> Result<bool, Error> {
-                self.0.ready(Wait::Receive)
+                self$(.$whole)?.ready(Wait::RECEIVE)
             }
         }
     };
 }
 
 macro_rules! writes {
-    ([$($life:lifetime),+] $name:ty) => {
+    ([$($life:lifetime),+] $name:ty $(, $whole:tt)?) => {
         impl<$($life),+> $name {
             /// Takes at least a byte of `data` into the transmit ring, and
             /// returns how many. What was taken is sent, whatever happens to
@@ -353,7 +187,7 @@ macro_rules! writes {
             /// [`SendError`](crate::SendError), [`Error::TimedOut`]; nothing
             /// was taken then.
             pub fn write(&mut self, data: &[u8]) -> impl Future<Output = Result<usize, Error>> {
-                self.0.write(data)
+                self$(.$whole)?.send(data)
             }
 
             /// Takes all of it; the time-out is for all. Dropped, or with an
@@ -362,7 +196,7 @@ macro_rules! writes {
             /// # Errors
             /// As [`write`](Self::write).
             pub fn write_all(&mut self, data: &[u8]) -> impl Future<Output = Result<(), Error>> {
-                self.0.write_all(data)
+                self$(.$whole)?.send_all(data)
             }
 
             /// Waits until the module has taken the last byte (`SEND OK`) and
@@ -371,7 +205,7 @@ macro_rules! writes {
             /// # Errors
             /// [`SendError`](crate::SendError), [`Error::TimedOut`]
             pub fn flush(&mut self) -> impl Future<Output = Result<(), Error>> {
-                self.0.flush()
+                self$(.$whole)?.flushed()
             }
 
             /// Waits until the peer has acknowledged the last byte: asks with
@@ -380,23 +214,23 @@ macro_rules! writes {
             /// # Errors
             /// [`SendError`](crate::SendError), [`Error::TimedOut`]
             pub fn wait_acked(&mut self) -> impl Future<Output = Result<(), Error>> {
-                self.0.wait_acked()
+                self$(.$whole)?.acked()
             }
         }
 
         impl<$($life),+> Write for $name {
             async fn write(&mut self, data: &[u8]) -> Result<usize, Error> {
-                self.0.write(data).await
+                self$(.$whole)?.send(data).await
             }
 
             async fn flush(&mut self) -> Result<(), Error> {
-                self.0.flush().await
+                self$(.$whole)?.flushed().await
             }
         }
 
         impl<$($life),+> WriteReady for $name {
             fn write_ready(&mut self) -> Result<bool, Error> {
-                self.0.ready(Wait::Send(1))
+                self$(.$whole)?.ready(Wait::SEND)
             }
         }
     };
@@ -413,5 +247,5 @@ impl ErrorType for TcpWriter<'_, '_> {
 }
 reads!(['a] TcpSocket<'a>);
 writes!(['a] TcpSocket<'a>);
-reads!(['s, 'a] TcpReader<'s, 'a>);
-writes!(['s, 'a] TcpWriter<'s, 'a>);
+reads!(['s, 'a] TcpReader<'s, 'a>, 0);
+writes!(['s, 'a] TcpWriter<'s, 'a>, 0);

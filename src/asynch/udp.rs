@@ -2,12 +2,12 @@
 
 use core::net::SocketAddr;
 
-use super::{Error, Received, tcp::Socket};
-use crate::{
-    engine::{Engine, Side, Wait},
-    error::OpenError,
-    state::SocketState,
-};
+use super::{Core, Error, Received, Socket};
+use crate::engine::Wait;
+
+/// The kind of a [`UdpSocket`].
+#[derive(Debug)]
+pub enum Udp {}
 
 /// A UDP socket. It can be bound, or connected to one peer, or neither: the
 /// first datagram then binds it to a port of its own.
@@ -24,34 +24,16 @@ use crate::{
 ///     }
 /// }
 /// ```
-#[derive(Debug)]
-pub struct UdpSocket<'a>(pub(super) Socket<'a>);
+pub type UdpSocket<'a> = Socket<'a, Udp>;
 
 impl<'a> UdpSocket<'a> {
-    /// Milliseconds that each call may wait; as
-    /// [`TcpSocket::set_timeout`](super::TcpSocket::set_timeout).
-    pub fn set_timeout(&mut self, ms: Option<u32>) {
-        self.0.set_timeout(ms);
-    }
-
     /// Opens a `"UDP SERVICE"` at this local port, 0 for any, that receives
     /// from everyone.
     ///
     /// # Errors
     /// [`ConnectError`](crate::ConnectError), [`Error::TimedOut`]
     pub fn bind(&mut self, local: SocketAddr) -> impl Future<Output = Result<(), Error>> {
-        self.0
-            .open(move |engine, handle| engine.bind(handle, local))
-    }
-
-    /// Names the peer: [`send`](Self::send) goes there, and what others send
-    /// is dropped.
-    ///
-    /// # Errors
-    /// [`ConnectError`](crate::ConnectError), [`Error::TimedOut`]
-    pub fn connect(&mut self, remote: SocketAddr) -> impl Future<Output = Result<(), Error>> {
-        self.0
-            .open(move |engine, handle| engine.connect(handle, remote))
+        self.open(move |engine, handle| engine.bind(handle, local))
     }
 
     /// Takes one datagram, whole, and returns its length.
@@ -81,9 +63,9 @@ impl<'a> UdpSocket<'a> {
         data: &[u8],
         to: Option<SocketAddr>,
     ) -> impl Future<Output = Result<usize, Error>> {
-        let wait = Wait::Send(data.len());
-        let attempt = move |engine: &mut Engine<'a>, handle| engine.send_to(handle, data, to);
-        self.0.wait(Side::Tx, wait, attempt)
+        let handle = self.handle;
+        let attempt = move |core: &mut Core<'a>| core.engine.send_to(handle, data, to);
+        self.wait(Wait::send(data.len())).until(attempt)
     }
 
     /// Receives one datagram. What does not fit `buffer` is lost, which
@@ -92,8 +74,9 @@ impl<'a> UdpSocket<'a> {
     /// # Errors
     /// [`RecvError`](crate::RecvError), [`Error::TimedOut`]
     pub async fn recv_from(&mut self, buffer: &mut [u8]) -> Result<Received, Error> {
-        let attempt = |engine: &mut Engine<'a>, handle| engine.recv_from(handle, buffer);
-        self.0.wait(Side::Rx, Wait::Receive, attempt).await
+        let handle = self.handle;
+        let attempt = |core: &mut Core<'a>| core.engine.recv_from(handle, buffer);
+        self.wait(Wait::RECEIVE).value(attempt).await
     }
 
     /// Waits until the module has taken every datagram (`SEND OK`).
@@ -101,36 +84,6 @@ impl<'a> UdpSocket<'a> {
     /// # Errors
     /// [`SendError`](crate::SendError), [`Error::TimedOut`]
     pub fn flush(&mut self) -> impl Future<Output = Result<(), Error>> {
-        self.0.flush()
-    }
-
-    /// Sends what was taken, closes, and gives the slot back; as
-    /// [`TcpSocket::close`](super::TcpSocket::close).
-    ///
-    /// # Errors
-    /// As [`TcpSocket::close`](super::TcpSocket::close).
-    pub async fn close(self) -> Result<(), Error> {
-        self.0.close().await
-    }
-
-    /// The state of the socket.
-    pub fn state(&self) -> SocketState {
-        self.0.state()
-    }
-
-    /// The module's address, and the local port; 0 while that is not known.
-    ///
-    /// # Errors
-    /// [`OpenError::NotConnected`] while the network is down.
-    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
-        Ok(self.0.local().ok_or(OpenError::NotConnected)?)
-    }
-
-    /// The peer's address.
-    ///
-    /// # Errors
-    /// [`OpenError::NotConnected`]
-    pub fn remote_addr(&self) -> Result<SocketAddr, Error> {
-        Ok(self.0.remote().ok_or(OpenError::NotConnected)?)
+        self.flushed()
     }
 }

@@ -24,6 +24,9 @@ pub(super) struct Dns {
     name: String<{ HostName::MAX }>,
     addresses: Addresses,
     pub(super) state: State,
+    /// Some task has its turn and awaits the answer.
+    #[cfg(feature = "asynch")]
+    pub(super) taken: bool,
     /// A module that is busy is asked again until then.
     give_up_at: Option<u64>,
 }

@@ -37,7 +37,7 @@ pub use self::setup::{ModuleInfo, Network};
 pub use self::sockets::Readiness;
 pub use self::trouble::Fault;
 #[cfg(feature = "asynch")]
-pub(crate) use self::waits::{Limit, Side, Wait, Waiters};
+pub(crate) use self::waits::{Limit, SIDES, Side, Wait, Waiter, Waiters};
 use self::{
     dns::Dns,
     event::Events,

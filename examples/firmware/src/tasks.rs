@@ -7,7 +7,7 @@ use core::{
     cell::{Cell, RefCell},
     convert::Infallible,
     future::poll_fn,
-    pin::pin,
+    pin::Pin,
     task::{Context, Poll},
 };
 
@@ -45,9 +45,11 @@ impl Tasks {
 
     /// Runs `main`, and `runner` beside it, to the end of `main`; `None` if
     /// the runner ends first.
-    pub fn block_on<T>(&self, runner: impl Future, main: impl Future<Output = T>) -> Option<T> {
-        let mut runner = pin!(runner);
-        let mut main = pin!(main);
+    pub fn block_on<T>(
+        &self,
+        mut runner: Pin<&mut impl Future>,
+        mut main: Pin<&mut impl Future<Output = T>>,
+    ) -> Option<T> {
         let waker = bsp::waker();
         let mut cx = Context::from_waker(&waker);
         loop {

@@ -3,7 +3,7 @@
 #![no_main]
 #![deny(unsafe_code)]
 
-use core::net::SocketAddr;
+use core::{net::SocketAddr, pin::pin};
 
 use quectel_firmware::{
     bsp::{self, Board},
@@ -23,7 +23,7 @@ fn main() -> ! {
     let mut shared = Shared::new(&mut slots, Config::default());
     let (stack, runner) = shared.split();
     let run = runner.run(Rx(&tasks), Tx(&tasks), &tasks);
-    let outcome = tasks.block_on(run, fetch(stack));
+    let outcome = tasks.block_on(pin!(run), pin!(fetch(stack)));
     bsp::print(match outcome {
         Some(Ok(true)) => b"\nfetched\n",
         Some(Ok(false)) => b"\nno network, or not a good answer\n",

@@ -357,3 +357,24 @@ fn keep_alive_is_set_before_the_open() {
         Err(Other(ConnectError::KeepAlive))
     );
 }
+
+/// The setting is the module's: each socket's own goes with its open, and
+/// nobody else's comes in between.
+#[test]
+fn two_keep_alives_at_once() {
+    up!(d, 2);
+    let sockets = [5, 7].map(|minutes| {
+        let socket = d.engine.tcp_socket().unwrap();
+        d.engine.set_keep_alive(socket, minutes).unwrap();
+        d.engine
+            .connect(socket, "192.0.2.20:80".parse().unwrap())
+            .unwrap();
+        socket
+    });
+    d.host("AT+QICFG=\"tcp/keepalive\",1,5,25,3\r").ok();
+    d.host("AT+QIOPEN=1,0,\"TCP\",\"192.0.2.20\",80,0,0\r").ok();
+    d.host("AT+QICFG=\"tcp/keepalive\",1,7,25,3\r").ok();
+    d.host("AT+QIOPEN=1,1,\"TCP\",\"192.0.2.20\",80,0,0\r").ok();
+    d.line("+QIOPEN: 1,0").line("+QIOPEN: 0,0").silent();
+    assert_eq!(sockets.map(|socket| d.state(socket)), [4, 4]);
+}

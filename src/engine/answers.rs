@@ -126,6 +126,8 @@ impl World<'_> {
     pub(super) fn keep_alive_answered(&mut self, slot: usize, minutes: u8, code: ResultCode) {
         if !code.is_error() {
             self.keep_alive = Some(minutes);
+            // Before another socket changes the setting again.
+            self.goes_next(slot);
         } else if self
             .sock(slot)
             .is_some_and(|sock| sock.opening == Opening::Wanted)

@@ -371,7 +371,8 @@ impl World<'_> {
             self.fail(slot, Failure::LineDamaged);
         } else {
             sock.unverified = false;
-            sock.flush_wanted = false;
+            // What was written meanwhile is still to be counted.
+            sock.flush_wanted &= !entry.tx.is_empty();
             sock.acked = counters.unacked == 0;
             sock.ack_wanted &= !sock.acked;
             if sock.acked {

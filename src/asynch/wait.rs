@@ -94,9 +94,12 @@ impl<'a> Shared<'a> {
     /// Waits for the turn to resolve a name.
     pub(super) async fn resolver(&self) -> Result<Turn<'_, 'a>, Error> {
         let place = Place::Module(Wait::Turn);
-        let attempt = |core: &mut Core<'a>| match mem::replace(&mut core.resolving, true) {
-            true => Err(nb::Error::<Error>::WouldBlock),
-            false => Ok(()),
+        let attempt = |core: &mut Core<'a>| match core.has_turn() {
+            true => {
+                core.resolving = true;
+                Ok(())
+            }
+            false => Err(nb::Error::<Error>::WouldBlock),
         };
         self.wait(place, None, attempt).await?;
         Ok(Turn(self))
@@ -114,6 +117,12 @@ impl Drop for Turn<'_, '_> {
 }
 
 impl Core<'_> {
+    /// Whether a name can be resolved now. Without a runner there are no
+    /// turns: nobody would be woken for the next one.
+    fn has_turn(&self) -> bool {
+        !self.resolving || self.engine.fault().is_some()
+    }
+
     /// Keeps the task; `false` if its time is over. The waker that had the
     /// place goes to the caller.
     fn keep(
@@ -181,7 +190,7 @@ impl Core<'_> {
     pub(super) fn take_told(&mut self, at: usize) -> Option<Waker> {
         let what = self.place(at)?.as_ref()?.1;
         let told = match what {
-            Wait::Turn => !self.resolving,
+            Wait::Turn => self.has_turn(),
             other => self.engine.has_come(other),
         };
         let place = self.place(at)?;

@@ -16,6 +16,7 @@ use super::{Engine, Fault, World, resync::Probe, setup::Step};
 use crate::{
     config::Config,
     datagram::{DATAGRAM_HEADER, Header},
+    error::Failure,
     family::Family,
     slot::{AskState, Opening, Slot, Sock},
     state::SocketState,
@@ -670,7 +671,11 @@ impl World<'_> {
             // The module may have given the id to a new connection just
             // before: that one is closed now.
             Job::Discard { id } if self.incoming.remove(id) => self.ids.discard(id),
-            Job::Discard { id } => self.ids.free(id),
+            Job::Discard { id } => match self.by_id(id) {
+                // It has been accepted meanwhile.
+                Some(slot) => self.fail(slot, Failure::Reset),
+                None => self.ids.free(id),
+            },
             Job::KeepAlive { slot, minutes } => self.keep_alive_answered(slot, minutes, code),
         }
         if let Some(slot) = job.slot() {

@@ -335,3 +335,32 @@ fn a_datagram_in_doubt() {
         }
     }
 }
+
+/// A sender need not have a port (RFC 768): its datagram holds up nobody's.
+#[test]
+fn a_datagram_without_a_source_port() {
+    up!(d, 1);
+    let socket = bound(&mut d);
+    d.line("+QIURC: \"recv\",0").host("AT+QIRD=0\r");
+    d.module(datagram("203.0.113.15", 0, b"anonymous"));
+    d.host("AT+QIRD=0\r")
+        .module(datagram("203.0.113.15", 7, b"next"));
+    d.host("AT+QIRD=0\r").module(NO_DATA);
+    let (data, received) = next(&mut d, socket, 16);
+    assert_eq!(data, b"anonymous");
+    assert_eq!(received.from, address("203.0.113.15:0"));
+    assert_eq!(next(&mut d, socket, 16).0, b"next");
+}
+
+/// Nor can one that comes from nowhere, which nobody can be told of.
+#[test]
+fn a_datagram_from_nowhere() {
+    up!(d, 1);
+    let socket = bound(&mut d);
+    d.line("+QIURC: \"recv\",0").host("AT+QIRD=0\r");
+    d.module(datagram("0.0.0.0", 7, b"ghost"));
+    d.host("AT+QIRD=0\r")
+        .module(datagram("203.0.113.15", 7, b"next"));
+    d.host("AT+QIRD=0\r").module(NO_DATA);
+    assert_eq!(next(&mut d, socket, 16).0, b"next");
+}

@@ -564,9 +564,11 @@ impl World<'_> {
         if !entry.sock.is_datagram() {
             return;
         }
-        // A connected socket takes datagrams of its peer only.
+        // A connected socket takes datagrams of its peer only, and nobody can
+        // be told of one that comes from nowhere.
         let peer = entry.sock.remote;
-        let wanted = from.is_none() || peer.is_none() || from == peer;
+        let address = from.or(peer).filter(|from| !from.ip().is_unspecified());
+        let wanted = address.is_some() && (from.is_none() || peer.is_none() || from == peer);
         let room = entry.rx.free().checked_sub(DATAGRAM_HEADER);
         *keep = 0;
         if let Some(room) = room
@@ -578,7 +580,7 @@ impl World<'_> {
             let header = Header {
                 stored: u16::try_from(*keep).unwrap_or(u16::MAX),
                 whole: u16::try_from(n).unwrap_or(u16::MAX),
-                address: from.or(peer),
+                address,
             };
             // There is room.
             entry.rx.push_pending(&header.encode());

@@ -364,3 +364,21 @@ fn a_datagram_from_nowhere() {
     d.host("AT+QIRD=0\r").module(NO_DATA);
     assert_eq!(next(&mut d, socket, 16).0, b"next");
 }
+
+/// A socket whose `bind` has failed is as before it.
+#[test]
+fn a_peer_after_a_port_that_is_in_use() {
+    up!(d, 1);
+    let socket = d.engine.udp_socket().unwrap();
+    d.engine.bind(socket, any(3030)).unwrap();
+    d.host(SERVICE).ok().line("+QIOPEN: 0,556");
+    d.host("AT+QICLOSE=0,0\r").ok();
+    // The one who connects is told first.
+    let in_use = ConnectError::AddressInUse;
+    assert_eq!(d.engine.connect(socket, address(ECHO)), Err(in_use));
+    assert_eq!(d.engine.connect(socket, address(ECHO)), Ok(()));
+    d.host("AT+QIOPEN=1,1,\"UDP\",\"203.0.113.15\",7,0,0\r")
+        .ok()
+        .line("+QIOPEN: 1,0");
+    assert_eq!(d.engine.connected(socket), Ok(()));
+}

@@ -59,9 +59,21 @@ impl<'a> Engine<'a> {
             return Err(ConnectError::InvalidAddress);
         }
         if sock.service == Service::UdpService && sock.failure.is_none() {
-            // Open already: from now on it has one peer.
-            sock.remote = Some(remote);
-            return Ok(());
+            match sock.opening {
+                // It is as it was before `bind`.
+                Opening::Idle => {
+                    (sock.service, sock.bind_port, sock.any_port) = (Service::Udp, 0, false);
+                }
+                Opening::Ended(Err(error)) => {
+                    sock.opening = Opening::Idle;
+                    return Err(error);
+                }
+                // Open already: from now on it has one peer.
+                _ => {
+                    sock.remote = Some(remote);
+                    return Ok(());
+                }
+            }
         }
         match sock.opening {
             Opening::Wanted | Opening::Running { .. } if sock.remote == Some(remote) => {
@@ -90,6 +102,7 @@ impl<'a> Engine<'a> {
             opening: Opening::Wanted,
             remote: Some(remote),
             service: sock.service,
+            v6: sock.v6,
             bind_port: sock.bind_port,
             any_port: sock.any_port,
             keep_alive: sock.keep_alive,

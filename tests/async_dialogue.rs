@@ -459,3 +459,22 @@ fn a_flush_after_one_that_was_given_up() {
     tasks.module(b"\r\n+QISEND: 2,0,2\r\n\r\nOK\r\n").silent();
     assert_eq!(log.take(), ["flushed"]);
 }
+
+/// Nothing is to be read or written, so nothing is waited for.
+#[test]
+fn empty_buffers_while_connecting() {
+    scripted!(tasks, stack, 1);
+    let (log, said) = seen();
+    tasks.spawn(async move {
+        let mut socket = stack.tcp_socket().await.unwrap();
+        let connect = dropped_after(1, socket.connect(address(SERVER))).await;
+        assert_eq!(connect, None);
+        let written = socket.write(&[]).await;
+        said.borrow_mut().push(written);
+        let read = socket.read(&mut []).await;
+        said.borrow_mut().push(read);
+        std::future::pending::<()>().await;
+    });
+    tasks.host("AT+QIOPEN=1,0,\"TCP\",\"192.0.2.20\",80,0,0\r");
+    assert_eq!(log.take(), [Ok(0), Ok(0)]);
+}

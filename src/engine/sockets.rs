@@ -166,6 +166,9 @@ impl<'a> Engine<'a> {
         }
         let sendable = slot.sock.sendable();
         slot.sock.loss_told |= matches!(sendable, Err(nb::Error::Other(SendError::Failed(_))));
+        if data.is_empty() && sendable == Err(nb::Error::WouldBlock) {
+            return Ok(0);
+        }
         sendable?;
         let taken = slot.tx.push(data);
         if taken > 0 {
@@ -254,6 +257,7 @@ impl<'a> Engine<'a> {
             return Err(RecvError::Failed(failure).into());
         }
         match sock.opening {
+            Opening::Wanted | Opening::Running { .. } if buffer.is_empty() => return Ok(0),
             Opening::Wanted | Opening::Running { .. } => return Err(nb::Error::WouldBlock),
             _ if !sock.connected => return Err(RecvError::NotConnected.into()),
             _ => {}

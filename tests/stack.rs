@@ -6,6 +6,7 @@ use std::{cell::RefCell, collections::VecDeque, convert::Infallible, rc::Rc};
 use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
 use quectel_sockets::{
     Config, Port, Slot, Stack,
+    errno::ENOTCONN,
     socket::{AF_INET, Error, IPPROTO_TCP, IPPROTO_UDP, SHUT_RDWR, SOCK_DGRAM, SOCK_STREAM},
 };
 
@@ -223,4 +224,23 @@ fn a_bind_after_one_that_timed_out() {
     assert_eq!(socket.bind(("", 5683)), Err(Error::TimedOut));
     assert_eq!(socket.bind(("", 5683)), Ok(()));
     assert_eq!(socket.getsocketsta(), 4);
+}
+
+/// Nothing to be written waits for nothing, whatever is on its way.
+#[test]
+fn an_empty_write_does_not_wait() {
+    let line = Line::default();
+    let (mut rx, mut tx) = ([0; 100], [0; 100]);
+    let mut slots = [Slot::new(&mut rx, &mut tx)];
+    let stack = Stack::new(line.clone(), &mut slots, config());
+    stack.poll_until(10_000, || false).unwrap();
+    let mut socket = stack.socket(AF_INET, SOCK_STREAM, IPPROTO_TCP).unwrap();
+    assert_eq!(socket.send(b"").map_err(Error::errno), Err(ENOTCONN));
+    socket.connect(("192.0.2.20", 80)).unwrap();
+    line.0.borrow_mut().mute = true;
+    socket.settimeout(Some(1.0)).unwrap();
+    assert_eq!(socket.send(b"abc"), Ok(3));
+    let start = line.0.borrow().now;
+    assert_eq!(socket.send(b""), Ok(0));
+    assert_eq!(line.0.borrow().now, start);
 }

@@ -304,10 +304,7 @@ fn a_block_in_doubt_is_not_acknowledged_by_older_counters() {
     d.host("AT+QISEND=0,0\r");
     d.engine.send(socket, b"b").unwrap();
     d.module(b"\r\n+QISEND: 1,1,0\r\n\r\nOK\r\n");
-    d.host("AT+QISEND=0,1\r")
-        .module(PROMPT)
-        .host("b")
-        .error();
+    d.host("AT+QISEND=0,1\r").module(PROMPT).host("b").error();
     d.host("AT+QISEND=0,0\r")
         .module(b"\r\n+QISEND: 2,1,1\r\n\r\nOK\r\n");
     assert_eq!(d.engine.acked(socket), Err(WouldBlock));

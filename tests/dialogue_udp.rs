@@ -365,6 +365,19 @@ fn a_datagram_from_nowhere() {
     assert_eq!(next(&mut d, socket, 16).0, b"next");
 }
 
+/// A datagram of no bytes is not the end of what the module holds.
+#[test]
+fn an_empty_datagram() {
+    up!(d, 1);
+    let socket = bound(&mut d);
+    d.line("+QIURC: \"recv\",0").host("AT+QIRD=0\r");
+    d.line("+QIRD: 0,\"203.0.113.15\",7").ok();
+    d.host("AT+QIRD=0\r")
+        .module(datagram("203.0.113.15", 7, b"next"));
+    d.host("AT+QIRD=0\r").module(NO_DATA).silent();
+    assert_eq!(next(&mut d, socket, 16).0, b"next");
+}
+
 /// A socket whose `bind` has failed is as before it.
 #[test]
 fn a_peer_after_a_port_that_is_in_use() {

@@ -569,6 +569,8 @@ impl World<'_> {
         let peer = entry.sock.remote;
         let address = from.or(peer).filter(|from| !from.ip().is_unspecified());
         let wanted = address.is_some() && (from.is_none() || peer.is_none() || from == peer);
+        // One of no bytes has a sender all the same: more may stand behind it.
+        entry.sock.data_ready |= n == 0 && from.is_some_and(|from| !from.ip().is_unspecified());
         let room = entry.rx.free().checked_sub(DATAGRAM_HEADER);
         *keep = 0;
         if let Some(room) = room

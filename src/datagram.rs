@@ -21,7 +21,6 @@ impl Header {
         let (ip, port) = match self.address {
             Some(SocketAddr::V4(v4)) => (v4.ip().to_ipv6_mapped(), v4.port()),
             Some(SocketAddr::V6(v6)) => (*v6.ip(), v6.port()),
-            // Port 0 stands for no address.
             None => (Ipv6Addr::UNSPECIFIED, 0),
         };
         let mut bytes = [0; DATAGRAM_HEADER];
@@ -41,7 +40,8 @@ impl Header {
         Self {
             stored: u16::from_be_bytes([s0, s1]),
             whole: u16::from_be_bytes([w0, w1]),
-            address: (port != 0).then_some(SocketAddr::new(ip, port)),
+            // A sender need not have a port, but it has an address.
+            address: (port != 0 || !ip.is_unspecified()).then_some(SocketAddr::new(ip, port)),
         }
     }
 }
@@ -57,6 +57,7 @@ mod tests {
             Some("192.0.2.7:7"),
             Some("[2001:db8::7]:65535"),
             Some("255.255.255.255:1"),
+            Some("192.0.2.7:0"),
         ] {
             let header = Header {
                 stored: 1_459,

@@ -4,7 +4,10 @@
 //! [`Engine`] is the driver: a state machine over bytes and time that touches
 //! no UART. [`Stack`] joins it to a [`Port`], a serial line with a clock, and
 //! offers the calls of Python's and QuecPython's `socket`: see [`socket`].
-//! The module `asynch` is for tasks on an executor.
+//! The module `nb` is for loops that never wait, `asynch` for tasks on an
+//! executor. Which one to use, how to come from another crate and what to do
+//! when something breaks: the module `guide`, which is there with the features
+//! `asynch` and `nb` together.
 //!
 //! # Errors and recovery
 //! - An operation's error names what failed and has an `errno()`. The socket
@@ -56,6 +59,8 @@ mod datagram;
 mod engine;
 mod error;
 mod family;
+#[cfg(all(feature = "asynch", feature = "nb"))]
+pub mod guide;
 #[cfg(feature = "nb")]
 pub mod nb;
 mod ring;

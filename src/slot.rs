@@ -186,6 +186,7 @@ impl Slot<'_> {
     pub(crate) fn consume_sent(&mut self, len: u16) {
         let header = self.header_len();
         self.tx.consume(usize::from(len) + header);
+        self.sock.acked = false;
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Stack<'a, P: Port> {
 pub(crate) struct Core<'a, P> {
     pub(crate) engine: Engine<'a>,
     pub(crate) port: P,
+    /// When the engine was last polled.
+    polled: u64,
 }
 
 impl<'a, P: Port> Stack<'a, P> {
@@ -67,6 +69,7 @@ impl<'a, P: Port> Stack<'a, P> {
             core: RefCell::new(Core {
                 engine: Engine::new(slots, config),
                 port,
+                polled: 0,
             }),
             dropped: Cell::default(),
         }
@@ -117,11 +120,21 @@ impl<'a, P: Port> Stack<'a, P> {
     /// # Errors
     /// [`Error::Busy`]
     pub fn wake_at(&self) -> Result<Option<u64>, Error> {
-        let Core { engine, port } = &mut *self.core()?;
+        let Core {
+            engine,
+            port,
+            polled,
+        } = &mut *self.core()?;
         let now = port.now();
-        // Since the last step the caller may have given the engine work, and
-        // something may have become due.
+        // What has become due is for the next step: the caller looks then
+        // what came of it.
+        if let Some(due) = engine.wake_at(*polled).filter(|at| *at <= now) {
+            return Ok(Some(due));
+        }
+        // Since the last step the caller may have given the engine work.
+        engine.release_dropped(now, self.dropped.take());
         engine.poll(now);
+        *polled = now;
         if matches!(port.read_ready(), Ok(true)) {
             return Ok(Some(now));
         }
@@ -227,6 +240,7 @@ impl<'a, P: Port> Stack<'a, P> {
 impl<P: Port> Core<'_, P> {
     fn step(&mut self, now: u64) {
         self.engine.poll(now);
+        self.polled = now;
         if self.engine.take_reset_request() {
             // A port without the pin leaves it to the application.
             let _ = self.port.reset_module();
@@ -237,7 +251,7 @@ impl<P: Port> Core<'_, P> {
     }
 
     fn transfer(&mut self, now: u64) -> Result<(), P::Error> {
-        let Self { engine, port } = self;
+        let Self { engine, port, .. } = self;
         let mut chunk = [0; CHUNK];
         for _ in 0..CHUNKS {
             let mut idle = true;

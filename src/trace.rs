@@ -65,8 +65,8 @@ impl Trace {
     }
 
     /// The module has sent this. `private`: what nothing waits for may be
-    /// payload, or the echo of a password. `trusted`: what looks like a URC
-    /// is one.
+    /// payload, or the echo of a password. `trusted`: what looks like an
+    /// answer or a URC is one.
     #[inline(always)]
     pub(crate) fn token(&self, token: Token<'_>, private: bool, trusted: bool) {
         if ON {
@@ -82,11 +82,13 @@ impl Trace {
                 Token::Final(code) => tell!(trace, self, "{} ms << {}", code),
                 Token::Urc(urc) if trusted => tell!(trace, self, "{} ms << {}", urc),
                 Token::Urc(_) => tell!(trace, self, "{} ms << a URC, not believed"),
-                Token::Info(line) => tell!(trace, self, "{} ms << {}", Escaped(line)),
+                Token::Info(line) if trusted => {
+                    tell!(trace, self, "{} ms << {}", Escaped(line));
+                }
                 Token::Unknown(line) if !private => {
                     tell!(trace, self, "{} ms << {}", Escaped(line));
                 }
-                Token::Unknown(line) | Token::Garbled(line) => {
+                Token::Info(line) | Token::Unknown(line) | Token::Garbled(line) => {
                     tell!(trace, self, "{} ms << a line of {} bytes", line.len());
                 }
                 Token::TooLong => tell!(trace, self, "{} ms << a line that is too long"),

@@ -430,3 +430,51 @@ fn errors_are_those_of_the_engine() {
     });
     tasks.silent();
 }
+
+/// A `flush` that is given up while the module counts: what is written then
+/// is counted, too.
+#[test]
+fn a_flush_after_one_that_was_given_up() {
+    scripted!(tasks, stack, 1);
+    let (log, said) = seen();
+    tasks.spawn(async move {
+        let mut socket = connected(stack).await;
+        socket.write(b"a").await.unwrap();
+        socket.set_timeout(Some(1_000));
+        assert_eq!(socket.flush().await, Err(Error::TimedOut));
+        socket.set_timeout(None);
+        socket.write(b"b").await.unwrap();
+        socket.flush().await.unwrap();
+        said.borrow_mut().push("flushed");
+        std::future::pending::<()>().await;
+    });
+    tasks.opens(0).host("AT+QISEND=0,1\r");
+    tasks.module(PROMPT).host("a").module(SEND_OK);
+    tasks.host("AT+QISEND=0,0\r").after(1_000).silent();
+    tasks.module(b"\r\n+QISEND: 1,0,1\r\n\r\nOK\r\n");
+    tasks.host("AT+QISEND=0,1\r");
+    tasks.module(PROMPT).host("b").module(SEND_OK);
+    assert!(log.borrow().is_empty());
+    tasks.host("AT+QISEND=0,0\r");
+    tasks.module(b"\r\n+QISEND: 2,0,2\r\n\r\nOK\r\n").silent();
+    assert_eq!(log.take(), ["flushed"]);
+}
+
+/// Nothing is to be read or written, so nothing is waited for.
+#[test]
+fn empty_buffers_while_connecting() {
+    scripted!(tasks, stack, 1);
+    let (log, said) = seen();
+    tasks.spawn(async move {
+        let mut socket = stack.tcp_socket().await.unwrap();
+        let connect = dropped_after(1, socket.connect(address(SERVER))).await;
+        assert_eq!(connect, None);
+        let written = socket.write(&[]).await;
+        said.borrow_mut().push(written);
+        let read = socket.read(&mut []).await;
+        said.borrow_mut().push(read);
+        std::future::pending::<()>().await;
+    });
+    tasks.host("AT+QIOPEN=1,0,\"TCP\",\"192.0.2.20\",80,0,0\r");
+    assert_eq!(log.take(), [Ok(0), Ok(0)]);
+}

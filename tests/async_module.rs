@@ -520,3 +520,24 @@ fn states() {
         assert_eq!(socket.shutdown().map_err(Error::errno), Err(107));
     });
 }
+
+/// One look-up runs, others wait for their turn: all are told.
+#[test]
+fn look_ups_in_a_row_when_the_port_fails() {
+    let port = module();
+    on_sim!(tasks, stack, port, 1);
+    let log = Rc::new(RefCell::new(Vec::new()));
+    for _ in 0..3 {
+        let log = Rc::clone(&log);
+        tasks.spawn(async move {
+            let outcome = stack.resolve("silent.example").await;
+            log.borrow_mut().push(outcome.map_err(Error::errno));
+        });
+    }
+    tasks.settle();
+    assert!(log.borrow().is_empty());
+    tasks.world.unplug();
+    tasks.settle();
+    let told: Vec<_> = log.take().into_iter().map(Result::unwrap_err).collect();
+    assert_eq!(told, [ENODEV; 3]);
+}

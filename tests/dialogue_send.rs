@@ -289,6 +289,30 @@ fn error_after_the_payload_that_was_taken() {
     assert_eq!(in_doubt("+QISEND: 9,5,4"), (vec![], Ok(()), 4));
 }
 
+/// Counters that were asked for before a byte was written say nothing of it,
+/// though the block it went in was in doubt.
+#[test]
+fn a_block_in_doubt_is_not_acknowledged_by_older_counters() {
+    up!(d, 1);
+    let socket = d.socket(0);
+    d.engine.send(socket, b"a").unwrap();
+    d.host("AT+QISEND=0,1\r")
+        .module(PROMPT)
+        .host("a")
+        .module(SEND_OK);
+    assert_eq!(d.engine.acked(socket), Err(WouldBlock));
+    d.host("AT+QISEND=0,0\r");
+    d.engine.send(socket, b"b").unwrap();
+    d.module(b"\r\n+QISEND: 1,1,0\r\n\r\nOK\r\n");
+    d.host("AT+QISEND=0,1\r").module(PROMPT).host("b").error();
+    d.host("AT+QISEND=0,0\r")
+        .module(b"\r\n+QISEND: 2,1,1\r\n\r\nOK\r\n");
+    assert_eq!(d.engine.acked(socket), Err(WouldBlock));
+    d.host("AT+QISEND=0,0\r")
+        .module(b"\r\n+QISEND: 2,2,0\r\n\r\nOK\r\n");
+    assert_eq!(d.engine.acked(socket), Ok(()));
+}
+
 #[test]
 fn error_after_the_payload_that_was_not_taken() {
     up!(d, 1);

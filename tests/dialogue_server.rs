@@ -357,3 +357,47 @@ fn keep_alive_is_set_before_the_open() {
         Err(Other(ConnectError::KeepAlive))
     );
 }
+
+/// The setting is the module's: each socket's own goes with its open, and
+/// nobody else's comes in between.
+#[test]
+fn two_keep_alives_at_once() {
+    up!(d, 2);
+    let sockets = [5, 7].map(|minutes| {
+        let socket = d.engine.tcp_socket().unwrap();
+        d.engine.set_keep_alive(socket, minutes).unwrap();
+        d.engine
+            .connect(socket, "192.0.2.20:80".parse().unwrap())
+            .unwrap();
+        socket
+    });
+    d.host("AT+QICFG=\"tcp/keepalive\",1,5,25,3\r").ok();
+    d.host("AT+QIOPEN=1,0,\"TCP\",\"192.0.2.20\",80,0,0\r").ok();
+    d.host("AT+QICFG=\"tcp/keepalive\",1,7,25,3\r").ok();
+    d.host("AT+QIOPEN=1,1,\"TCP\",\"192.0.2.20\",80,0,0\r").ok();
+    d.line("+QIOPEN: 1,0").line("+QIOPEN: 0,0").silent();
+    assert_eq!(sockets.map(|socket| d.state(socket)), [4, 4]);
+}
+
+/// The module gives an id away that is just being closed, and the client is
+/// accepted before that is answered: it is the client that was closed.
+#[test]
+fn a_client_under_an_id_that_is_being_closed() {
+    up!(d, 3);
+    let listener = listener(&mut d, 1);
+    let socket = d.engine.tcp_socket().unwrap();
+    d.engine
+        .connect(socket, "192.0.2.20:80".parse().unwrap())
+        .unwrap();
+    d.host("AT+QIOPEN=1,1,\"TCP\",\"192.0.2.20\",80,0,0\r")
+        .ok()
+        .line("+QIOPEN: 1,566");
+    d.host("AT+QICLOSE=1,0\r");
+    incoming(&mut d, 1);
+    let (client, _) = accept(&mut d, listener);
+    d.ok();
+    let reset = RecvError::Failed(Failure::Reset);
+    assert_eq!(d.engine.recv(client, &mut [0; 4]), Err(Other(reset)));
+    // Nobody gets the id before it is closed once more.
+    d.host("AT+QICLOSE=1,0\r").ok().silent();
+}

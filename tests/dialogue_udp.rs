@@ -335,3 +335,63 @@ fn a_datagram_in_doubt() {
         }
     }
 }
+
+/// A sender need not have a port (RFC 768): its datagram holds up nobody's.
+#[test]
+fn a_datagram_without_a_source_port() {
+    up!(d, 1);
+    let socket = bound(&mut d);
+    d.line("+QIURC: \"recv\",0").host("AT+QIRD=0\r");
+    d.module(datagram("203.0.113.15", 0, b"anonymous"));
+    d.host("AT+QIRD=0\r")
+        .module(datagram("203.0.113.15", 7, b"next"));
+    d.host("AT+QIRD=0\r").module(NO_DATA);
+    let (data, received) = next(&mut d, socket, 16);
+    assert_eq!(data, b"anonymous");
+    assert_eq!(received.from, address("203.0.113.15:0"));
+    assert_eq!(next(&mut d, socket, 16).0, b"next");
+}
+
+/// Nor can one that comes from nowhere, which nobody can be told of.
+#[test]
+fn a_datagram_from_nowhere() {
+    up!(d, 1);
+    let socket = bound(&mut d);
+    d.line("+QIURC: \"recv\",0").host("AT+QIRD=0\r");
+    d.module(datagram("0.0.0.0", 7, b"ghost"));
+    d.host("AT+QIRD=0\r")
+        .module(datagram("203.0.113.15", 7, b"next"));
+    d.host("AT+QIRD=0\r").module(NO_DATA);
+    assert_eq!(next(&mut d, socket, 16).0, b"next");
+}
+
+/// A datagram of no bytes is not the end of what the module holds.
+#[test]
+fn an_empty_datagram() {
+    up!(d, 1);
+    let socket = bound(&mut d);
+    d.line("+QIURC: \"recv\",0").host("AT+QIRD=0\r");
+    d.line("+QIRD: 0,\"203.0.113.15\",7").ok();
+    d.host("AT+QIRD=0\r")
+        .module(datagram("203.0.113.15", 7, b"next"));
+    d.host("AT+QIRD=0\r").module(NO_DATA).silent();
+    assert_eq!(next(&mut d, socket, 16).0, b"next");
+}
+
+/// A socket whose `bind` has failed is as before it.
+#[test]
+fn a_peer_after_a_port_that_is_in_use() {
+    up!(d, 1);
+    let socket = d.engine.udp_socket().unwrap();
+    d.engine.bind(socket, any(3030)).unwrap();
+    d.host(SERVICE).ok().line("+QIOPEN: 0,556");
+    d.host("AT+QICLOSE=0,0\r").ok();
+    // The one who connects is told first.
+    let in_use = ConnectError::AddressInUse;
+    assert_eq!(d.engine.connect(socket, address(ECHO)), Err(in_use));
+    assert_eq!(d.engine.connect(socket, address(ECHO)), Ok(()));
+    d.host("AT+QIOPEN=1,1,\"UDP\",\"203.0.113.15\",7,0,0\r")
+        .ok()
+        .line("+QIOPEN: 1,0");
+    assert_eq!(d.engine.connected(socket), Ok(()));
+}

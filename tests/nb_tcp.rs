@@ -475,6 +475,16 @@ fn when_the_stack_wants_to_be_called() {
     assert_eq!(net.event(), Ok(Some(Event::Up)));
 }
 
+/// The last word on a socket that is dropped is the stack's.
+#[test]
+fn a_dropped_socket_wants_a_step() {
+    on_line!(line, net, 1);
+    drop(connected(&line, &mut net));
+    assert_eq!(net.wake_at(), Ok(Some(1_000)));
+    net.poll().unwrap();
+    line.host("AT+QICLOSE=0,10\r");
+}
+
 fn errno<T: std::fmt::Debug>(result: nb::Result<T, Error>) -> i32 {
     match result {
         Err(Other(error)) => error.errno(),

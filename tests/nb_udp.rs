@@ -421,6 +421,21 @@ fn an_answer_is_dropped_after_a_minute() {
     }
 }
 
+/// A time that ends is not slept over: the caller has to look again.
+#[test]
+fn a_look_up_that_ends_by_time_alone() {
+    on_line!(line, net, 1);
+    assert_eq!(ask(&mut net, "echo.example"), Err(WouldBlock));
+    line.host("AT+QIDNSGIP=1,\"echo.example\"\r").ok();
+    net.poll().unwrap();
+    let at = net.wake_at().unwrap().unwrap();
+    assert_eq!(at, 1_000 + 65_000);
+    line.after(at - 1_000);
+    assert_eq!(net.wake_at(), Ok(Some(at)));
+    let late = ask(&mut net, "echo.example");
+    assert_eq!(late, Err(Other(Error::Resolve(ResolveError::TimedOut))));
+}
+
 #[test]
 fn names_without_a_module() {
     on_line!(line, net, 1);

@@ -4,10 +4,11 @@ mod support;
 
 use std::net::SocketAddr;
 
-use quectel_sim::{Config, Echo};
+use quectel_sim::{Config, Echo, Incident, When};
 use quectel_sockets::{
     ContextType,
-    socket::{AF_INET, AF_INET6, Hints, Protocol, SOCK_DGRAM, SOCK_STREAM},
+    errno::ECONNABORTED,
+    socket::{AF_INET, AF_INET6, Error, Hints, Protocol, SOCK_DGRAM, SOCK_STREAM},
 };
 use support::sim::{SimPort, config, on_stack_with};
 
@@ -83,6 +84,30 @@ fn a_server_over_ipv6() {
         client.sendall(b"hello").unwrap();
         let mut buffer = [0; 5];
         assert_eq!(client.read(&mut buffer), Ok(Some(5)));
+    });
+}
+
+/// A bound socket whose context was lost and that gets a peer is opened once
+/// more, for the same family.
+#[test]
+fn a_bound_socket_is_opened_again() {
+    let port = world();
+    on_stack_with(&port, 1, on(ContextType::V6), |stack| {
+        let mut socket = stack
+            .socket(AF_INET6, SOCK_DGRAM, Protocol::DEFAULT)
+            .unwrap();
+        socket.bind(("", 5683)).unwrap();
+        let now = port.sim.borrow().now();
+        let lost = Incident::PdpDeact(1);
+        port.sim.borrow_mut().schedule(When::At(now), lost);
+        let mut buffer = [0; 16];
+        let failed = socket.recvfrom(&mut buffer).map_err(Error::errno);
+        assert_eq!(failed, Err(ECONNABORTED));
+        let up = || stack.is_up() == Ok(true);
+        assert_eq!(stack.poll_until(60_000, up), Ok(true));
+        socket.connect(address(ECHO)).unwrap();
+        assert_eq!(socket.send(b"peer"), Ok(4));
+        assert_eq!(socket.recvfrom(&mut buffer), Ok((4, address(ECHO))));
     });
 }
 

@@ -6,7 +6,8 @@ use std::{cell::RefCell, collections::VecDeque, convert::Infallible, rc::Rc};
 use embedded_io::{ErrorType, Read, ReadReady, Write, WriteReady};
 use quectel_sockets::{
     Config, Port, Slot, Stack,
-    socket::{AF_INET, IPPROTO_TCP, SHUT_RDWR, SOCK_STREAM},
+    errno::ENOTCONN,
+    socket::{AF_INET, Error, IPPROTO_TCP, IPPROTO_UDP, SHUT_RDWR, SOCK_DGRAM, SOCK_STREAM},
 };
 
 /// A module that answers everything at once, and a clock that moves only
@@ -25,6 +26,8 @@ struct Module {
     payload: usize,
     received: Vec<u8>,
     mute: bool,
+    /// So many opens never end.
+    hanging: u32,
 }
 
 impl Module {
@@ -53,6 +56,10 @@ impl Module {
             Some(("AT+QISEND", _)) => {
                 let total = self.received.len();
                 format!("\r\n+QISEND: {total},{total},0\r\n{ok}")
+            }
+            Some(("AT+QIOPEN", _)) if self.hanging > 0 => {
+                self.hanging -= 1;
+                ok.into()
             }
             Some(("AT+QIOPEN", rest)) => {
                 let id = rest.split(',').nth(1).unwrap();
@@ -201,4 +208,39 @@ fn a_socket_dropped_late_closes_nobody_elses() {
     drop(third);
     stack.poll_until(100, || false).unwrap();
     assert!(stack.socket(AF_INET, SOCK_STREAM, IPPROTO_TCP).is_ok());
+}
+
+/// A `bind` that has timed out is given up, as a `connect` is.
+#[test]
+fn a_bind_after_one_that_timed_out() {
+    let line = Line::default();
+    let (mut rx, mut tx) = ([0; 1600], [0; 100]);
+    let mut slots = [Slot::new(&mut rx, &mut tx)];
+    let stack = Stack::new(line.clone(), &mut slots, config());
+    stack.poll_until(10_000, || false).unwrap();
+    line.0.borrow_mut().hanging = 1;
+    let mut socket = stack.socket(AF_INET, SOCK_DGRAM, IPPROTO_UDP).unwrap();
+    socket.settimeout(Some(1.0)).unwrap();
+    assert_eq!(socket.bind(("", 5683)), Err(Error::TimedOut));
+    assert_eq!(socket.bind(("", 5683)), Ok(()));
+    assert_eq!(socket.getsocketsta(), 4);
+}
+
+/// Nothing to be written waits for nothing, whatever is on its way.
+#[test]
+fn an_empty_write_does_not_wait() {
+    let line = Line::default();
+    let (mut rx, mut tx) = ([0; 100], [0; 100]);
+    let mut slots = [Slot::new(&mut rx, &mut tx)];
+    let stack = Stack::new(line.clone(), &mut slots, config());
+    stack.poll_until(10_000, || false).unwrap();
+    let mut socket = stack.socket(AF_INET, SOCK_STREAM, IPPROTO_TCP).unwrap();
+    assert_eq!(socket.send(b"").map_err(Error::errno), Err(ENOTCONN));
+    socket.connect(("192.0.2.20", 80)).unwrap();
+    line.0.borrow_mut().mute = true;
+    socket.settimeout(Some(1.0)).unwrap();
+    assert_eq!(socket.send(b"abc"), Ok(3));
+    let start = line.0.borrow().now;
+    assert_eq!(socket.send(b""), Ok(0));
+    assert_eq!(line.0.borrow().now, start);
 }

@@ -126,6 +126,8 @@ impl World<'_> {
     pub(super) fn keep_alive_answered(&mut self, slot: usize, minutes: u8, code: ResultCode) {
         if !code.is_error() {
             self.keep_alive = Some(minutes);
+            // Before another socket changes the setting again.
+            self.goes_next(slot);
         } else if self
             .sock(slot)
             .is_some_and(|sock| sock.opening == Opening::Wanted)
@@ -369,7 +371,8 @@ impl World<'_> {
             self.fail(slot, Failure::LineDamaged);
         } else {
             sock.unverified = false;
-            sock.flush_wanted = false;
+            // What was written meanwhile is still to be counted.
+            sock.flush_wanted &= !entry.tx.is_empty();
             sock.acked = counters.unacked == 0;
             sock.ack_wanted &= !sock.acked;
             if sock.acked {

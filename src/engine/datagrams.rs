@@ -157,7 +157,7 @@ impl Engine<'_> {
             return Ok(Received {
                 len,
                 whole: usize::from(header.whole),
-                // A datagram never comes without one.
+                // None is kept without one.
                 from: header
                     .address
                     .or(slot.sock.remote)

@@ -16,6 +16,7 @@ use super::{Engine, Fault, World, resync::Probe, setup::Step};
 use crate::{
     config::Config,
     datagram::{DATAGRAM_HEADER, Header},
+    error::Failure,
     family::Family,
     slot::{AskState, Opening, Slot, Sock},
     state::SocketState,
@@ -563,9 +564,13 @@ impl World<'_> {
         if !entry.sock.is_datagram() {
             return;
         }
-        // A connected socket takes datagrams of its peer only.
+        // A connected socket takes datagrams of its peer only, and nobody can
+        // be told of one that comes from nowhere.
         let peer = entry.sock.remote;
-        let wanted = from.is_none() || peer.is_none() || from == peer;
+        let address = from.or(peer).filter(|from| !from.ip().is_unspecified());
+        let wanted = address.is_some() && (from.is_none() || peer.is_none() || from == peer);
+        // One of no bytes has a sender all the same: more may stand behind it.
+        entry.sock.data_ready |= n == 0 && from.is_some_and(|from| !from.ip().is_unspecified());
         let room = entry.rx.free().checked_sub(DATAGRAM_HEADER);
         *keep = 0;
         if let Some(room) = room
@@ -577,7 +582,7 @@ impl World<'_> {
             let header = Header {
                 stored: u16::try_from(*keep).unwrap_or(u16::MAX),
                 whole: u16::try_from(n).unwrap_or(u16::MAX),
-                address: from.or(peer),
+                address,
             };
             // There is room.
             entry.rx.push_pending(&header.encode());
@@ -670,7 +675,11 @@ impl World<'_> {
             // The module may have given the id to a new connection just
             // before: that one is closed now.
             Job::Discard { id } if self.incoming.remove(id) => self.ids.discard(id),
-            Job::Discard { id } => self.ids.free(id),
+            Job::Discard { id } => match self.by_id(id) {
+                // It has been accepted meanwhile.
+                Some(slot) => self.fail(slot, Failure::Reset),
+                None => self.ids.free(id),
+            },
             Job::KeepAlive { slot, minutes } => self.keep_alive_answered(slot, minutes, code),
         }
         if let Some(slot) = job.slot() {

@@ -61,9 +61,21 @@ impl<'a> Engine<'a> {
             return Err(ConnectError::InvalidAddress);
         }
         if sock.service == Service::UdpService && sock.failure.is_none() {
-            // Open already: from now on it has one peer.
-            sock.remote = Some(remote);
-            return Ok(());
+            match sock.opening {
+                // It is as it was before `bind`.
+                Opening::Idle => {
+                    (sock.service, sock.bind_port, sock.any_port) = (Service::Udp, 0, false);
+                }
+                Opening::Ended(Err(error)) => {
+                    sock.opening = Opening::Idle;
+                    return Err(error);
+                }
+                // Open already: from now on it has one peer.
+                _ => {
+                    sock.remote = Some(remote);
+                    return Ok(());
+                }
+            }
         }
         match sock.opening {
             Opening::Wanted | Opening::Running { .. } if sock.remote == Some(remote) => {
@@ -92,6 +104,7 @@ impl<'a> Engine<'a> {
             opening: Opening::Wanted,
             remote: Some(remote),
             service: sock.service,
+            v6: sock.v6,
             bind_port: sock.bind_port,
             any_port: sock.any_port,
             keep_alive: sock.keep_alive,
@@ -155,6 +168,9 @@ impl<'a> Engine<'a> {
         }
         let sendable = slot.sock.sendable();
         slot.sock.loss_told |= matches!(sendable, Err(nb::Error::Other(SendError::Failed(_))));
+        if data.is_empty() && sendable == Err(nb::Error::WouldBlock) {
+            return Ok(0);
+        }
         sendable?;
         let taken = slot.tx.push(data);
         if taken > 0 {
@@ -243,6 +259,7 @@ impl<'a> Engine<'a> {
             return Err(RecvError::Failed(failure).into());
         }
         match sock.opening {
+            Opening::Wanted | Opening::Running { .. } if buffer.is_empty() => return Ok(0),
             Opening::Wanted | Opening::Running { .. } => return Err(nb::Error::WouldBlock),
             _ if !sock.connected => return Err(RecvError::NotConnected.into()),
             _ => {}

@@ -11,6 +11,9 @@ use crate::{
     state::SocketState,
 };
 
+/// Shared turns before those of the slots.
+const SLOT_TURNS: usize = 2;
+
 impl World<'_> {
     /// The next transaction, if one is due. The line is free.
     pub(super) fn next_job(&mut self, now: u64) -> Option<Job> {
@@ -130,13 +133,18 @@ impl World<'_> {
         })
     }
 
+    /// The next shared turn is this slot's.
+    pub(super) fn goes_next(&mut self, slot: usize) {
+        self.shared_turn = slot + SLOT_TURNS;
+    }
+
     /// Look-ups, ids to be closed, and per slot: opens, closes, questions.
     fn shared_job(&mut self, now: u64) -> Option<Job> {
-        let positions = self.slots.len() + 2;
+        let positions = self.slots.len() + SLOT_TURNS;
         for _ in 0..positions {
             let turn = self.shared_turn;
             self.shared_turn = (turn + 1) % positions;
-            let job = if let Some(slot) = turn.checked_sub(2) {
+            let job = if let Some(slot) = turn.checked_sub(SLOT_TURNS) {
                 self.slot_job(slot, now)
             } else if turn == 0 {
                 self.dns.is_due(now).then_some(Job::Resolve)
@@ -160,17 +168,15 @@ impl World<'_> {
         if now < sock.retry_at {
             return None;
         }
-        if sock.opening == Opening::Wanted && up {
+        if sock.opening == Opening::Wanted {
+            let id = (up && opening)
+                .then(|| self.ids.least_recently_used())
+                .flatten()?;
             // Global in the module: it applies to what is opened next.
             let minutes = sock.keep_alive;
             if !sock.is_datagram() && minutes != self.keep_alive.unwrap_or(0) {
                 return Some(Job::KeepAlive { slot, minutes });
             }
-        }
-        if sock.opening == Opening::Wanted {
-            let id = (up && opening)
-                .then(|| self.ids.least_recently_used())
-                .flatten()?;
             return Some(Job::Open { slot, id });
         }
         let id = sock.id?;

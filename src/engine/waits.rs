@@ -134,9 +134,10 @@ pub(crate) const SIDES: usize = 2;
 pub(crate) type Waiters = [Waiter; SIDES];
 
 impl Engine<'_> {
-    /// Takes the turn to resolve a name; `false` if another one has it.
+    /// Takes the turn to resolve a name; `false` if another one has it. After
+    /// a fault there are no turns: nobody would be woken for the next one.
     pub(crate) fn take_turn(&mut self) -> bool {
-        !mem::replace(&mut self.world.dns.taken, true)
+        !mem::replace(&mut self.world.dns.taken, true) || self.world.fault.is_some()
     }
 
     /// Gives it back.

@@ -66,6 +66,10 @@ impl<'s, 'a, P: Port> Socket<'s, 'a, P> {
         });
         match outcome {
             Err(Error::WouldBlock) => Ok(()),
+            Err(Error::TimedOut) => {
+                self.stack.core()?.engine.cancel_connect(handle);
+                Err(Error::TimedOut)
+            }
             other => other,
         }
     }

@@ -31,13 +31,15 @@ impl<P: Port> Socket<'_, '_, P> {
     pub fn send(&mut self, data: &[u8]) -> Result<usize, Error> {
         let handle = self.handle()?;
         let mut taken = 0;
-        let whole = self.kind == Type::Datagram;
         let outcome = self.stack.wait(self.patience, |stack| {
             let engine = &mut stack.core()?.engine;
             let rest = data.get(taken..).unwrap_or_default();
-            // A datagram of no bytes is an error that the engine tells.
-            if !rest.is_empty() || whole && taken == 0 {
+            // What is wrong with no bytes at all the engine tells, too.
+            if !rest.is_empty() || taken == 0 {
                 taken += engine.send(handle, rest).map_err(convert)?;
+            }
+            if data.is_empty() {
+                return Ok(());
             }
             if taken < data.len() {
                 return Err(nb::Error::WouldBlock);

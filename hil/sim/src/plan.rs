@@ -205,7 +205,6 @@ const SWITCHES: &[&str] = &[
     "send-timeout:fail",
     "close-answer:both-closed",
     "close-timeout:linger",
-    "qird-tail:plain",
     "rows:short",
     "cme-form:text",
     "cme-blank:off",

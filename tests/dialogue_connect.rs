@@ -238,7 +238,14 @@ fn a_lost_failure_is_found_by_looking() {
 #[test]
 fn a_lost_context_is_found_by_looking() {
     let look_ms = 2_000;
-    up!(d, 1, Config { look_ms, ..config() });
+    up!(
+        d,
+        1,
+        Config {
+            look_ms,
+            ..config()
+        }
+    );
     let socket = begin(&mut d);
     d.host(open(0)).ok();
     d.wakes(2_000..=2_000, "AT+QISTATE=1,0\r").ok();

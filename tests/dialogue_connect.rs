@@ -228,8 +228,33 @@ fn a_lost_failure_is_found_by_looking() {
         d.module(rows).ok();
         assert_eq!(d.state(socket), 0);
         assert!(matches!(d.engine.connected(socket), Err(Other(_))));
+        d.suspicion().rows(&[closing(0)]).active();
         d.host("AT+QICLOSE=0,0\r");
     }
+}
+
+/// Neither `pdpdeact` nor the result of the open arrived: the module's list
+/// of contexts tells, and the context is set up again.
+#[test]
+fn a_lost_context_is_found_by_looking() {
+    let look_ms = 2_000;
+    up!(
+        d,
+        1,
+        Config {
+            look_ms,
+            ..config()
+        }
+    );
+    let socket = begin(&mut d);
+    d.host(open(0)).ok();
+    d.wakes(2_000..=2_000, "AT+QISTATE=1,0\r").ok();
+    assert!(matches!(d.engine.connected(socket), Err(Other(_))));
+    d.suspicion().rows(&[]).host("AT+QIACT?\r").ok();
+    assert!(!d.engine.is_up());
+    d.host("AT+QIDEACT=1\r").ok();
+    d.bring_up_from("AT+QICSGP=1,1,\"\",\"\",\"\",0\r");
+    d.connect(socket, 1);
 }
 
 #[test]

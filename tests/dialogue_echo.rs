@@ -57,6 +57,28 @@ fn a_transfer_with_echo() {
     assert_eq!(d.events(), []);
 }
 
+/// The line doubled a byte: what is left over of the block is echoed, and a
+/// URC comes before the next command would show it.
+#[test]
+fn a_left_over_byte_before_a_urc() {
+    let urc = b"\r\n+QIURC: \"recv\",0\r\n";
+    for left_over in [&b"\xf4"[..], b"4", b"+", b"A", b">", b"\0\x1a"] {
+        echoing!(d, 1);
+        let socket = d.socket(0);
+        send(&mut d, socket);
+        d.module([left_over, urc].concat());
+        damaged(&mut d, socket);
+    }
+    // A late answer is no such thing, nor is what comes behind an echo.
+    echoing!(d, 1);
+    let socket = d.socket(0);
+    send(&mut d, socket);
+    d.line("OK");
+    d.flush(socket, 0, 4);
+    d.module(b"\xf4\r\n").silent();
+    assert_eq!(d.state(socket), 4);
+}
+
 /// In pieces, and in one piece with the answer.
 #[test]
 fn an_echo_in_pieces() {

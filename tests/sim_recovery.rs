@@ -114,7 +114,7 @@ fn at_every_position(
                     Direction::ToModule => When::ByteToModule(position),
                 };
                 events(stack);
-                port.sim.borrow_mut().schedule(when, incident);
+                port.sim.borrow_mut().schedule(when, incident.clone());
                 let start = port.ms();
                 let outcome = connect_echo_close(stack, &data);
                 let what = format!("{incident:?} at {position} {direction:?}");

@@ -480,7 +480,12 @@ impl World<'_> {
                 }
             }
             Some(ModuleState::Initial | ModuleState::Opening) if running => {}
-            _ if running => self.end_open(slot, ConnectError::Module(UNKNOWN)),
+            _ if running => {
+                // Why was told by a URC that did not arrive, and perhaps one
+                // before it said that the context is gone.
+                self.end_open(slot, ConnectError::Module(UNKNOWN));
+                self.suspect();
+            }
             Some(ModuleState::Closing) => self.peer_closed(id),
             Some(ModuleState::Initial | ModuleState::Opening) => self.fail(slot, Failure::Reset),
             None => {

@@ -501,6 +501,13 @@ impl World<'_> {
 
     /// A line that is neither an answer nor a URC.
     pub(super) fn unknown_line(&mut self, line: &[u8]) {
+        // No URC is that short. The line has doubled a byte of a block: what
+        // was left over waits in the module's command line, and a URC has cut
+        // its echo off from that of the next command.
+        let left_over = line.len() <= 2 && ResultCode::parse(line).is_none();
+        if left_over && self.config.check_echo {
+            self.send_spoilt();
+        }
         if let Some(outstanding) = &mut self.job {
             outstanding.blurred |= !line.starts_with(b"+") || line.starts_with(b"+Q");
         }

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 
 use crate::config::SimCard;
 use crate::fault::{Fault, time};
+use crate::faults::Storm;
 use crate::module::Power;
 use crate::net::Link;
+use crate::plan::Plan;
 use crate::sim::Sim;
 
 /// Text that is no control line: which part of it is wrong, and what is allowed there.
@@ -46,7 +48,9 @@ const VERBS: &[(&str, Verb)] = &[
     ("name", name),
     ("fault", fault),
     ("faults", faults),
+    ("plan", plan),
     ("urc", urc),
+    ("storm", storm),
     ("state", |sim, words| {
         words.end()?;
         Ok(sim.describe())
@@ -346,14 +350,40 @@ fn faults(sim: &mut Sim, words: &mut Words<'_>) -> Result<String> {
     DONE
 }
 
+fn plan(sim: &mut Sim, words: &mut Words<'_>) -> Result<String> {
+    let word = words.next("a seed")?;
+    words.end()?;
+    let plan: Plan = word
+        .parse()
+        .map_err(|error: crate::FaultError| ControlError(error.to_string()))?;
+    let faults: Vec<String> = sim.add_plan(&plan).iter().map(Fault::to_string).collect();
+    Ok(faults.join("\n"))
+}
+
 fn urc(sim: &mut Sim, words: &mut Words<'_>) -> Result<String> {
+    let text = text_of_urc(words)?;
+    sim.send_urc(text);
+    DONE
+}
+
+fn storm(sim: &mut Sim, words: &mut Words<'_>) -> Result<String> {
+    let count = words.parsed("a number of URCs", "1 to 10000", |word| {
+        let number = word.parse().ok();
+        number.filter(|n| (1..=Storm::MOST).contains(n))
+    })?;
+    let every_us = words.parsed("a time", "a number and its unit: 20ms, 0s", time)?;
+    let text = text_of_urc(words)?;
+    sim.send_storm(count, text, every_us);
+    DONE
+}
+
+fn text_of_urc<'a>(words: &mut Words<'a>) -> Result<&'a str> {
     let text = words.rest("a URC")?;
     if let Some(control) = text.chars().find(|c| c.is_control()) {
         let shown = control.escape_default().to_string();
         return Err(wrong(&shown, "part of a URC", "no control characters"));
     }
-    sim.send_urc(text);
-    DONE
+    Ok(text)
 }
 
 fn wrong(word: &str, what: &str, allowed: &str) -> ControlError {

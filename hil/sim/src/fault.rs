@@ -1,11 +1,15 @@
 //! A fault as a value, and its text form: what the command is given, and what tests can be given.
 
+mod text;
+
 use std::fmt;
 use std::str::FromStr;
 
 use crate::commands;
-use crate::faults::{Damage, Incident, Mishap, Part, Place, Times, UrcPlace};
+use crate::faults::{Damage, Incident, Mishap, Part, Place, Storm, Times, UrcPlace};
 use crate::switches::{Allowed, Switch};
+
+pub(crate) use text::time_text;
 
 /// A fault for [`Sim::add_fault`](crate::Sim::add_fault), often parsed from text.
 ///
@@ -15,6 +19,9 @@ use crate::switches::{Allowed, Switch};
 /// let fault: Fault = "urc:before-prompt:+QISEND:\"+CEREG: 1\":2".parse().unwrap();
 /// let error = "drop:host:x".parse::<Fault>().unwrap_err();
 /// assert_eq!(error.to_string(), "'x' is not a byte position: a number, from 0");
+///
+/// // Written out, it is the same text.
+/// assert_eq!(fault.to_string(), "urc:before-prompt:+QISEND:\"+CEREG: 1\":2");
 /// ```
 ///
 /// # The text
@@ -22,6 +29,10 @@ use crate::switches::{Allowed, Switch};
 /// ```text
 #[doc = include_str!("fault.txt")]
 /// ```
+///
+/// # What goes wrong with drivers
+///
+#[doc = include_str!("troubles.md")]
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
@@ -100,6 +111,11 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// The names of all faults: what its text form begins with.
+    pub fn names() -> Vec<&'static str> {
+        NAMES.iter().map(|(name, _)| *name).collect()
+    }
+
     /// The text form of all faults, with a list of the switches; what `--help` prints.
     pub fn help() -> String {
         let grammar = include_str!("fault.txt");
@@ -110,6 +126,12 @@ impl Fault {
 /// Text that is no fault: which part of it is wrong, and what is allowed there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultError(String);
+
+impl FaultError {
+    pub(crate) fn of(word: &str, what: &str, allowed: &str) -> FaultError {
+        FaultError(format!("'{word}' is not {what}: {allowed}"))
+    }
+}
 
 impl fmt::Display for FaultError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,6 +183,14 @@ const NAMES: &[(&str, Parse)] = &[
         let context = w.context()?;
         happens(w, |_| Ok(Incident::PdpDeact(context)))
     }),
+    ("storm", |w| {
+        let storm = Storm {
+            count: w.copies()?,
+            text: w.quoted()?,
+            every_us: w.time()?,
+        };
+        happens(w, |_| Ok(Incident::Storm(storm)))
+    }),
     ("already-active", |w| {
         let context = if w.any_left() { w.context()? } else { 1 };
         Ok(Fault::AlreadyActive(context))
@@ -179,6 +209,7 @@ const PORTS: &[(&str, &str)] = &[
 const SPOTS: &[(&str, UrcPlace)] = &[
     ("after-echo", UrcPlace::AfterEcho),
     ("before-answer", UrcPlace::BeforeAnswer),
+    ("between-rows", UrcPlace::BetweenRows),
     ("before-ok", UrcPlace::BeforeOk),
     ("after-answer", UrcPlace::AfterAnswer),
     ("before-prompt", UrcPlace::BeforePrompt),
@@ -286,7 +317,7 @@ fn switch(words: &mut Words<'_>) -> Result<Fault> {
 }
 
 fn wrong(word: &str, what: &str, allowed: &str) -> FaultError {
-    FaultError(format!("'{word}' is not {what}: {allowed}"))
+    FaultError::of(word, what, allowed)
 }
 
 fn names<T>(choices: &[(&str, T)]) -> String {
@@ -422,6 +453,13 @@ impl<'a> Words<'a> {
         })
     }
 
+    fn copies(&mut self) -> Result<u32> {
+        self.parsed(("a number of URCs", "1 to 10000"), |word| {
+            let number = word.parse().ok();
+            number.filter(|n| (1..=Storm::MOST).contains(n))
+        })
+    }
+
     fn byte(&mut self) -> Result<u64> {
         self.parsed(POSITION, |word| word.parse().ok())
     }
@@ -496,163 +534,4 @@ impl<'a> Words<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn parsed(text: &str) -> Fault {
-        match text.parse() {
-            Ok(fault) => fault,
-            Err(error) => panic!("{text}: {error}"),
-        }
-    }
-
-    #[test]
-    fn faults_of_the_line() {
-        let line = |place, damage, times| Fault::Line {
-            place,
-            damage,
-            times,
-        };
-        for (text, fault) in [
-            (
-                "drop:host:1234",
-                line(Place::ToHost(1234), Damage::Drop, Times::Once),
-            ),
-            (
-                "double:module:77",
-                line(Place::ToModule(77), Damage::Double, Times::Once),
-            ),
-            (
-                "corrupt:host:99:0x20",
-                line(Place::ToHost(99), Damage::Corrupt(0x20), Times::Once),
-            ),
-            (
-                "stall:answer:+qird:100:1.5s:3",
-                line(
-                    Place::Answer("+QIRD".into(), 100),
-                    Damage::Stall(1_500_000),
-                    Times::Times(3),
-                ),
-            ),
-            (
-                "drop:prompt:2:always",
-                line(Place::Prompt(2), Damage::Drop, Times::Always),
-            ),
-            (
-                "drop:payload:0",
-                line(Place::Payload(0), Damage::Drop, Times::Once),
-            ),
-        ] {
-            assert_eq!(parsed(text), fault, "{text}");
-        }
-    }
-
-    #[test]
-    fn urcs_hold_colons_and_quotes() {
-        let Fault::Urc { text, times, .. } =
-            parsed("urc:before-ok:AT+QIRD:\"+QIURC: \"pdpdeact\",1\":2")
-        else {
-            panic!("no URC");
-        };
-        assert_eq!(text, "+QIURC: \"pdpdeact\",1");
-        assert_eq!(times, Times::Times(2));
-    }
-
-    #[test]
-    fn what_happens_by_itself() {
-        assert_eq!(
-            parsed("mute:10s:500ms"),
-            Fault::At {
-                at: 10_000_000,
-                incident: Incident::Mute(500_000)
-            }
-        );
-        assert_eq!(
-            parsed("pdpdeact:1:payload:10:2"),
-            Fault::Byte {
-                place: Place::Payload(10),
-                incident: Incident::PdpDeact(1),
-                times: Times::Times(2)
-            }
-        );
-        assert_eq!(
-            parsed("reset:host:1234"),
-            Fault::Byte {
-                place: Place::ToHost(1234),
-                incident: Incident::Reset,
-                times: Times::Once
-            }
-        );
-    }
-
-    #[test]
-    fn the_help_names_every_fault() {
-        let help = Fault::help();
-        for (name, _) in NAMES {
-            assert!(
-                help.lines()
-                    .any(|line| line.starts_with(&format!("  {name}"))),
-                "{name}"
-            );
-        }
-    }
-
-    #[test]
-    fn times_with_units() {
-        for (text, us) in [
-            ("250us", Some(250)),
-            ("500ms", Some(500_000)),
-            ("1.25s", Some(1_250_000)),
-            ("2min", Some(120_000_000)),
-            ("0s", Some(0)),
-            ("2", None),
-            (".5s", None),
-            ("1.s", None),
-            ("-1s", None),
-            ("1h", None),
-            ("999999999min", None),
-        ] {
-            assert_eq!(time(text), us, "{text}");
-        }
-    }
-
-    #[test]
-    fn errors_name_the_bad_part_and_what_is_allowed() {
-        for (text, part, allowed) in [
-            ("", "''", "drop, double"),
-            ("drp:host:1", "'drp'", "drop, double"),
-            ("drop", "'drop'", "host:N"),
-            ("drop:hots:1", "'hots'", "host:N"),
-            ("drop:host", "'drop:host'", "a number, from 0"),
-            ("drop:host:x", "'x'", "a number, from 0"),
-            ("drop:host:1:2", "'2'", "too much behind 'drop:host:1'"),
-            ("drop:host:1:", "''", "too much behind 'drop:host:1'"),
-            ("drop:prompt:4", "'4'", "0 to 3"),
-            ("corrupt:host:1:0", "'0'", "1 to 255"),
-            ("stall:host:1:5", "'5'", "500ms"),
-            ("late:+QISND:3s", "'+QISND'", "+QIRD"),
-            ("send-fail:0", "'0'", "a number from 1, or always"),
-            ("urc:in-prompt:any:\"X\"", "'in-prompt'", "before-prompt"),
-            ("urc:before-prompt:+QIRD:\"X\"", "'+QIRD'", "+QISEND"),
-            ("urc:before-ok:any:X", "'X'", "in quotes"),
-            ("urc:before-ok:any:\"\"", "'\"\"'", "in quotes"),
-            (
-                "urc:before-ok:any:\"X\r\"",
-                "'\\r'",
-                "no control characters",
-            ),
-            ("urc:before-ok:any:\"X\"y", "'y'", "a number of times"),
-            ("reset:soon", "'soon'", "a time such as 10s, host:N"),
-            ("pdpdeact:17:1s", "'17'", "1 to 16"),
-            ("urc-port:usb", "'usb'", "usbat"),
-            ("switch:closed-url:x", "'closed-url'", "closed-urc"),
-            ("switch:closed-urc:x", "'x'", "at-once or after-drain"),
-            ("switch:nagle", "'switch:nagle'", "a value of nagle"),
-        ] {
-            let error = text.parse::<Fault>().expect_err(text).to_string();
-            assert!(error.contains(part), "{text}: {error}");
-            assert!(error.contains(allowed), "{text}: {error}");
-        }
-    }
-}
+mod tests;

@@ -14,6 +14,8 @@ pub enum UrcPlace {
     AfterEcho,
     /// Directly before the answer; for `AT+QIRD` before its header.
     BeforeAnswer,
+    /// Behind the first row of an information response that has several.
+    BetweenRows,
     /// Between the information response and `OK`.
     BeforeOk,
     /// Directly after the final code, in the same write.
@@ -163,7 +165,7 @@ pub(crate) enum Target {
 }
 
 /// What happens at a relative [`Place`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
     Damage(Damage),
     Incident(Incident),
@@ -190,7 +192,7 @@ pub enum When {
 }
 
 /// What happens by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Incident {
     /// The module restarts: the line is cut, everything not saved is gone, `RDY` after the boot time.
     Reset,
@@ -200,6 +202,40 @@ pub enum Incident {
     PdpDeact(u8),
     /// The module neither listens nor speaks for this long, in µs. What it is sent is lost.
     Mute(u64),
+    /// Many URCs come; or a single one, on its own.
+    Storm(Storm),
+}
+
+/// URCs that come one after another, and what is sent of them so far.
+///
+/// Those that fall into a time in which the module is off, boots or is mute are lost.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Storm {
+    /// How many.
+    pub count: u32,
+    /// The URC without its CRLFs. `{}` in it is the number of the copy, from 0.
+    pub text: String,
+    /// The time from one to the next in µs; 0 is back to back.
+    pub every_us: u64,
+}
+
+impl Storm {
+    /// The most copies that the text form takes.
+    pub(crate) const MOST: u32 = 10_000;
+
+    /// A copy of it.
+    fn copy(&self, number: u32) -> String {
+        self.text.replace("{}", &number.to_string())
+    }
+}
+
+/// A storm that is going on.
+#[derive(Debug)]
+struct Blowing {
+    storm: Storm,
+    sent: u32,
+    /// When the next copy is due.
+    at: u64,
 }
 
 /// The faults that are waiting to happen.
@@ -210,6 +246,7 @@ pub(crate) struct Faults {
     mishaps: Vec<(Mishap, String, Times)>,
     placed: Vec<Placed>,
     pub(crate) incidents: VecDeque<(When, Incident)>,
+    storms: Vec<Blowing>,
     /// The next recv URCs that are lost.
     pub(crate) lose_recv: Times,
     /// The next closed URCs that are lost.
@@ -232,6 +269,7 @@ impl Default for Faults {
             mishaps: Vec::new(),
             placed: Vec::new(),
             incidents: VecDeque::new(),
+            storms: Vec::new(),
             lose_recv: Times::NEVER,
             lose_closed: Times::NEVER,
             send_fail: Times::NEVER,
@@ -291,6 +329,34 @@ impl Faults {
         by
     }
 
+    /// A storm begins.
+    pub(crate) fn blow(&mut self, storm: Storm, now: u64) {
+        self.storms.push(Blowing {
+            storm,
+            sent: 0,
+            at: now,
+        });
+    }
+
+    /// When the next URC of a storm is due.
+    pub(crate) fn next_of_storms(&self) -> Option<u64> {
+        self.storms.iter().map(|one| one.at).min()
+    }
+
+    /// The URCs of storms that are due.
+    pub(crate) fn urcs_of_storms(&mut self, now: u64) -> Vec<String> {
+        let mut urcs = Vec::new();
+        for one in &mut self.storms {
+            while one.sent < one.storm.count && one.at <= now {
+                urcs.push(one.storm.copy(one.sent));
+                one.sent += 1;
+                one.at = one.at.saturating_add(one.storm.every_us);
+            }
+        }
+        self.storms.retain(|one| one.sent < one.storm.count);
+        urcs
+    }
+
     pub(crate) fn add_mishap(&mut self, what: Mishap, command: &str, times: Times) {
         self.mishaps
             .push((what, command.to_ascii_uppercase(), times));
@@ -339,7 +405,7 @@ impl Faults {
                 && one.byte < len as u64
                 && one.times.count()
             {
-                effects.push((one.byte, one.effect));
+                effects.push((one.byte, one.effect.clone()));
             }
         }
         self.placed.retain(|one| one.times != Times::NEVER);

@@ -48,6 +48,7 @@ mod line;
 mod module;
 mod name_server;
 mod net;
+mod plan;
 mod profile;
 mod reception;
 mod rng;
@@ -65,13 +66,14 @@ pub use commands::{CommandInfo, commands};
 pub use config::{Boot, Cellular, Config, SimCard};
 pub use control::ControlError;
 pub use fault::{Fault, FaultError};
-pub use faults::{Damage, Incident, Mishap, Part, Place, Times, UrcPlace, When};
+pub use faults::{Damage, Incident, Mishap, Part, Place, Storm, Times, UrcPlace, When};
 pub use hardware::{Pins, Serial};
 pub use line::LineFault;
 pub use net::{
     Answer, Echo, Ending, Internet, Link, NtpServer, Peer, PeerIo, Record, Recorded, Recording,
     ResetAfter, Sink, Source, Tap, TcpSocket, TcpState, Then, UdpIo, UdpPeer, Unbound,
 };
+pub use plan::Plan;
 pub use profile::{
     CloseAnswer, CloseOpening, CloseTimeout, ClosedUrc, CmeForm, CommandSet, EscapeAnswer,
     LineEcho, PayloadUrcs, Profile, Prompt, QirdTail, RecvUrc, Rows, SendTimeout,

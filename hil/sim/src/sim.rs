@@ -7,7 +7,7 @@ use crate::builder::Builder;
 use crate::config::Config;
 use crate::dns::Name;
 use crate::fault::Fault;
-use crate::faults::{Effect, Incident, Mishap, Part, Place, Target, Times, UrcPlace, When};
+use crate::faults::{Effect, Incident, Mishap, Part, Place, Storm, Target, Times, UrcPlace, When};
 use crate::line::{Line, LineFault};
 use crate::module::{Module, Power};
 use crate::net::{Peer, PeerIo, TcpSocket, TcpState, UdpPeer, Unbound};
@@ -171,7 +171,8 @@ impl Sim {
             .next(&self.to_module, &self.to_host, &self.module);
         let incidents = self.module.faults.incidents.iter();
         let incident = incidents.filter_map(|(when, _)| self.time_of(*when)).min();
-        let next = [line, wires, incident, self.module.next()]
+        let storm = self.module.faults.next_of_storms();
+        let next = [line, wires, incident, storm, self.module.next()]
             .into_iter()
             .flatten()
             .min();
@@ -210,6 +211,9 @@ impl Sim {
             .mute_until
             .take_if(|until| *until <= self.now);
         self.incidents();
+        for urc in self.module.faults.urcs_of_storms(self.now) {
+            self.module.urc(&urc);
+        }
         loop {
             self.module.net.poll(self.now);
             self.module.tick();
@@ -274,9 +278,10 @@ impl Sim {
                 self.module.pdpdeact(context);
             }
             Incident::Mute(time) => {
-                self.module.faults.mute_until = Some(self.now + time);
+                self.module.faults.mute_until = Some(self.now.saturating_add(time));
                 self.channel.reset();
             }
+            Incident::Storm(storm) => self.module.faults.blow(storm, self.now),
         }
     }
 
@@ -498,6 +503,24 @@ impl Sim {
     /// Sends a URC, given without its CRLFs, as soon as URCs may be sent.
     pub fn send_urc(&mut self, text: &str) {
         self.change(|module| module.urc(text));
+    }
+
+    /// Sends many URCs from now on, as [`Incident::Storm`] does.
+    ///
+    /// ```
+    /// # let mut sim = quectel_sim::Sim::builder().build();
+    /// sim.send_storm(2, "+QIURC: \"recv\",{}", 0);
+    /// let urcs = b"\r\n+QIURC: \"recv\",0\r\n\r\n+QIURC: \"recv\",1\r\n";
+    /// assert_eq!(sim.exchange("", 10_000), urcs);
+    /// ```
+    pub fn send_storm(&mut self, count: u32, text: &str, every_us: u64) {
+        let storm = Storm {
+            count,
+            text: text.to_owned(),
+            every_us,
+        };
+        let now = self.now;
+        self.change(|module| module.faults.blow(storm, now));
     }
 
     /// Makes a part of a command late, in µs. An empty command stands for all.

@@ -38,12 +38,7 @@ impl Value for bool {
 /// A time in µs.
 impl Value for u64 {
     fn text(&self) -> String {
-        match *self {
-            0 => "0s".into(),
-            us if us % 1_000_000 == 0 => format!("{}s", us / 1_000_000),
-            us if us % 1_000 == 0 => format!("{}ms", us / 1_000),
-            us => format!("{us}us"),
-        }
+        crate::fault::time_text(*self)
     }
 
     fn parse(text: &str) -> Option<u64> {

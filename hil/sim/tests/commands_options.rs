@@ -9,9 +9,8 @@ fn server() -> std::net::SocketAddr {
     "192.0.2.7:7".parse().unwrap()
 }
 
-/// A module with a connection on id 0; its URCs come here.
-fn connected(mut config: Config, mode: u8) -> Host {
-    config.profile.urc_port = "uart1".into();
+/// A module with a connection on id 0.
+fn connected(config: Config, mode: u8) -> Host {
     let context = config.profile.first_context;
     let mut host = Host::quiet(config);
     host.sim.serve(server(), || Echo);

@@ -183,7 +183,7 @@ fn errors_name_the_bad_word_and_what_is_allowed() {
         (
             "dts on",
             "'dts' is not a verb: baud, rts, dtr, powerkey, reset, power, simcard, status, signal, \
-            registration, pdp, apn, link, name, fault, faults, urc, state, help",
+            registration, pdp, apn, link, name, fault, faults, plan, urc, storm, state, help",
         ),
         ("dtr", "the line goes on with a state (on, off)"),
         ("dtr up", "'up' is not a state: on, off"),

@@ -10,25 +10,17 @@ const EC25_START: &str = "\r\nRDY\r\n\r\n+CFUN: 1\r\n\r\n+CPIN: READY\r\n\r\n+QU
 const BG96_START: &str = "\r\nRDY\r\n\r\n+CFUN: 1\r\n\r\nAPP RDY\r\n\r\n+CPIN: READY\r\n\
     \r\n+QUSIM: 1\r\n\r\n+QIND: SMS DONE\r\n";
 
-/// A module whose URCs come here, whatever its family's factory says.
-fn heard(profile: Profile) -> Profile {
-    Profile {
-        urc_port: profile.port.clone(),
-        ..profile
-    }
-}
-
 fn off(profile: Profile) -> Host {
     Host::new(Config {
         boot: Boot::Off,
-        profile: heard(profile),
+        profile,
         ..Config::default()
     })
 }
 
 fn booted(profile: Profile) -> Host {
     Host::new(Config {
-        profile: heard(profile),
+        profile,
         ..Config::default()
     })
 }

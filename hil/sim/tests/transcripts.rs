@@ -13,8 +13,8 @@ mod common;
 
 use common::{Host, family};
 use quectel_sim::{
-    Boot, Cellular, Config, Echo, EscapeAnswer, Peer, PeerIo, Profile, QirdTail, SimCard, Source,
-    Then,
+    Boot, Cellular, Config, Echo, EscapeAnswer, Fault, Peer, PeerIo, Profile, QirdTail, SimCard,
+    Source, Then,
 };
 
 fn bg96() -> Config {
@@ -323,7 +323,6 @@ fn payload_without_length() {
 #[test]
 fn two_layers_of_an_eg800k_that_disagree() {
     let mut config = family("EG800K");
-    config.profile.urc_port = "uart1".into();
     config.profile.auto_activate = None;
     config.profile.held_bearer = Some(9);
     config.cellular.address = "10.187.7.8".parse().unwrap();
@@ -354,10 +353,15 @@ fn two_layers_of_an_eg800k_that_disagree() {
     host.expect("\r\n+QPING: 550\r\n");
 }
 
-/// EG800K: URCs go to the USB port until told otherwise.
+/// EG800K: as the factory sets it, URCs go to the USB port until told otherwise.
 #[test]
 fn urc_port_of_an_eg800k() {
-    let mut host = without_echo(family("EG800K"));
+    let mut config = family("EG800K");
+    let Ok(Fault::Switch(switch)) = "switch:urc-port:usbat".parse() else {
+        panic!("no switch");
+    };
+    switch.set(&mut config.profile);
+    let mut host = without_echo(config);
     let urc = "+QWIFISCAN: (-,-,-35,\"C2:28:35:00:00:01\",1)";
     host.talk(
         "AT+QURCCFG=\"urcport\"\r",

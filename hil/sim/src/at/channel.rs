@@ -32,6 +32,8 @@ struct Job {
     name: String,
     /// Information responses so far.
     answer: Vec<u8>,
+    /// Where in it the second row of this command begins.
+    second_row: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -388,6 +390,8 @@ impl Channel {
                     let mut reply = Reply::new(io.module.settings.format());
                     io.module.stay_awake();
                     let outcome = commands::run(io.module, &call, &mut reply);
+                    let second = reply.between_rows();
+                    job.second_row = second.map(|at| job.answer.len() + at);
                     job.answer.extend(reply.into_bytes());
                     outcome
                 }
@@ -455,6 +459,9 @@ impl Channel {
             return;
         }
         let before = injected(io.module, UrcPlace::BeforeAnswer, name);
+        if let Some(at) = job.second_row {
+            answer.splice(at..at, injected(io.module, UrcPlace::BetweenRows, name));
+        }
         if !answer.is_empty() {
             answer.extend(injected(io.module, UrcPlace::BeforeOk, name));
         }

@@ -48,19 +48,23 @@ impl Format {
 #[derive(Debug, Default)]
 pub(crate) struct Reply {
     bytes: Vec<u8>,
+    /// The end of the first row, if another one follows.
+    first_row: Option<usize>,
+    rows: usize,
     format: Format,
 }
 
 impl Reply {
     pub(crate) fn new(format: Format) -> Reply {
         Reply {
-            bytes: Vec::new(),
             format,
+            ..Reply::default()
         }
     }
 
     /// Adds a row.
     pub(crate) fn row(&mut self, text: impl AsRef<[u8]>) {
+        self.count_row();
         if self.bytes.is_empty() {
             self.bytes.extend(self.format.head());
         }
@@ -70,9 +74,22 @@ impl Reply {
 
     /// Adds a row that begins with a line end of its own, as some chips print lists.
     pub(crate) fn separate_row(&mut self, text: impl AsRef<[u8]>) {
+        self.count_row();
         self.bytes.extend(self.format.head());
         self.bytes.extend(text.as_ref());
         self.bytes.extend(self.format.end);
+    }
+
+    fn count_row(&mut self) {
+        if self.rows == 1 {
+            self.first_row = Some(self.bytes.len());
+        }
+        self.rows += 1;
+    }
+
+    /// Where a URC can stand between two rows.
+    pub(crate) fn between_rows(&self) -> Option<usize> {
+        self.first_row
     }
 
     /// Adds bytes as they are.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anstream::ColorChoice;
 use clap::{Args, ValueEnum};
-use quectel_sim::{Boot, Cellular, Config, Fault, Internet, Profile, Sim, SimCard, Switch};
+use quectel_sim::{Boot, Cellular, Config, Fault, Internet, Plan, Profile, Sim, SimCard, Switch};
 
 #[derive(Args)]
 pub(super) struct Serve {
@@ -52,6 +52,10 @@ pub(super) struct Serve {
     /// can be given several times
     #[arg(long, value_name = "FAULT", help_heading = "Module")]
     fault: Vec<Fault>,
+    /// Let things go wrong that are drawn from a seed: 5, or COUNT, within the
+    /// first 60s, or TIME. Each is printed as --fault takes it
+    #[arg(long, value_name = "SEED[:COUNT[:TIME]]", help_heading = "Module")]
+    pub(super) plan: Option<Plan>,
 
     /// What the network says to the module
     #[arg(long, value_enum, default_value = "home", help_heading = "Network")]

@@ -51,6 +51,11 @@ pub(super) fn serve(args: &Serve) -> Result<(), String> {
     for forward in &args.forward {
         say(&format!("forward {}", module.lead(forward)?));
     }
+    if let Some(plan) = &args.plan {
+        for fault in module.sim.add_plan(plan) {
+            say(&format!("fault {fault}"));
+        }
+    }
     say(&format!("ready {}", endpoint.describe()));
     module.start = Instant::now();
     loop {

@@ -234,8 +234,6 @@ impl Profile {
             revision: "EG800KCNGCR07A06M04".into(),
             full_revision: "EG800KCNGCR07A06M04_01.001.01.001".into(),
             commands: CommandSet::Ec200x,
-            // The factory's: a host on the UART sees no URC before it says otherwise.
-            urc_port: "usbat".into(),
             pins: Pins::EC200X,
             boot_us: 3_300 * MS,
             contexts: 8,

@@ -148,6 +148,7 @@ fn the_readme_says_the_same() {
     for (text, file) in [
         (Sim::control_help(), "src/control.txt"),
         (faults, "src/fault.txt"),
+        (include_str!("../../src/troubles.md"), "src/troubles.md"),
     ] {
         assert!(
             readme.contains(text),

@@ -32,6 +32,22 @@ fn faults_happen() {
 }
 
 #[test]
+fn a_plan_is_told_of() {
+    let (code, out, err) = run(&["serve", "--stdio", "--plan", "7:3:1min"], b"");
+    let faults = "fault slow-payload:1ms:3\n\
+                  fault urc:before-ok:+QIRD:\"+QUSIM: 1\"\n\
+                  fault stall:host:8263:160s\n\
+                  ready stdio\n";
+    assert_eq!((code, out.as_str(), err.as_str()), (0, "", faults));
+    let (code, _, err) = run(&["serve", "--stdio", "--plan", "7:0"], b"");
+    assert_eq!(code, 2);
+    assert!(
+        err.contains("'0' is not a number of faults: 1 to 1000"),
+        "{err}"
+    );
+}
+
+#[test]
 fn sim_cards() {
     for (card, answer) in [
         ("ready", "\r\n+CPIN: READY\r\n\r\nOK\r\n"),

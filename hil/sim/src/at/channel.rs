@@ -415,9 +415,10 @@ impl Channel {
 
     /// The port becomes a pipe.
     fn connect(&mut self, job: &mut Job, id: u8, io: &mut Io<'_>) {
-        let connect = Final::connect(io.module.settings.format());
-        io.to_host.push(io.now, &connect);
-        *job = Job::default();
+        // What the commands before it on the line had to say.
+        let mut answer = std::mem::take(job).answer;
+        answer.extend(Final::connect(io.module.settings.format()));
+        io.to_host.push(io.now, &answer);
         (self.scanned, self.echoed) = (0, 0);
         // The line feed of a command line that ended with both.
         if io.from_host.arrived() > 0 && io.from_host.queue().front() == Some(&b'\n') {

@@ -534,7 +534,7 @@ impl Module {
             us: self.cellular.dns_us,
             limit_us: self.profile.dns_timeout_us,
             ttl: self.profile.dns_ttl,
-            kind: self.context_kind(context),
+            kind: self.active_kind(context),
         };
         self.resolver.ask(self.now, &question);
     }

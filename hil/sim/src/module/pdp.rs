@@ -78,6 +78,21 @@ impl Module {
         }
     }
 
+    /// The type that an active context has, whatever was set since.
+    pub(crate) fn active_kind(&self, context: u8) -> u8 {
+        let addresses = self.contexts.get(&context).map(|one| &one.addresses[..]);
+        let addresses = addresses.unwrap_or_default();
+        match (
+            addresses.iter().any(IpAddr::is_ipv4),
+            addresses.iter().any(IpAddr::is_ipv6),
+        ) {
+            (true, true) => 3,
+            (false, true) => 2,
+            (true, false) => 1,
+            (false, false) => self.context_kind(context),
+        }
+    }
+
     /// Whether another context is held that leaves no room for this one.
     pub(crate) fn is_held_off(&self, context: u8) -> bool {
         let held = self.profile.held_bearer;
@@ -328,7 +343,7 @@ impl Module {
         };
         let shown = match self.contexts.get(&context) {
             Some(one) if error == 0 && shows => {
-                format!(",{}{}", self.context_kind(context), quoted(&one.addresses))
+                format!(",{}{}", self.active_kind(context), quoted(&one.addresses))
             }
             _ => String::new(),
         };

@@ -200,6 +200,18 @@ fn an_open_that_fails() {
 }
 
 #[test]
+fn only_so_many_urcs_wait() {
+    let (mut host, _) = piped(Config::default());
+    for _ in 0..1_100 {
+        host.sim.send_urc("X");
+    }
+    host.silence(2 * SECOND);
+    host.send("+++");
+    host.expect(format!("\r\nOK\r\n{}", "\r\nX\r\n".repeat(1_000)));
+    host.silence(SECOND);
+}
+
+#[test]
 fn a_pipe_at_the_end_of_a_line() {
     let mut host = Host::ready(Config::default());
     host.sim.serve(server(), || Sink);

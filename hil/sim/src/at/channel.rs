@@ -20,6 +20,8 @@ use crate::profile::{LineEcho, PayloadUrcs};
 use crate::trace::Content;
 
 const CTRL_Z: u8 = 0x1A;
+/// URCs that wait; what is too much is lost.
+const HELD_URCS: usize = 1_000;
 /// The command that has a payload.
 const SEND: &str = "+QISEND";
 
@@ -222,6 +224,7 @@ impl Channel {
     /// Data is pushed at the speed of the line: what waits holds the peer up by TCP's window.
     pub(crate) fn send_urcs(&mut self, io: &mut Io<'_>) -> bool {
         self.held_urcs.extend(io.module.take_urcs());
+        self.held_urcs.truncate(HELD_URCS);
         if self.holds_urcs(io.module) {
             return false;
         }

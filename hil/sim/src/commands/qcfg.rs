@@ -1,6 +1,6 @@
 //! `AT+QCFG`: the configuration of the module. It is kept for good.
 //!
-//! `nwscanmode`, `psm/urc` and `urc/cache` have an effect; the rest is only remembered, for it is
+//! `psm/urc` and `urc/cache` have an effect; the rest is only remembered, for it is
 //! about radio bands, pins and USB, which nobody sees here.
 
 use crate::at::parse::{Call, Malformed};

@@ -69,7 +69,7 @@ fn configurations_as_they_are_at_first() {
 fn configurations_are_saved() {
     let mut host = Host::family("BG96");
     host.ok(&[
-        "AT+QCFG=\"band\",f,400a0e189f,0xa0e189f,1",
+        "AT+QCFG=\"band\",f,0X400A0E189F,0xa0e189f,1",
         "AT+QCFG=\"nwscanseq\",02,1",
         "AT+QCFG=\"iotopmode\",0,1",
         "AT+QCFG=\"NWSCANMODE\",3",

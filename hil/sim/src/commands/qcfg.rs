@@ -189,7 +189,8 @@ impl Value {
             Word(..) => call.quoted(i)?,
             _ => call.text(i)?,
         };
-        let digits = text.strip_prefix("0x").unwrap_or(text);
+        let digits = text.strip_prefix("0x").or(text.strip_prefix("0X"));
+        let digits = digits.unwrap_or(text);
         let fits = match self {
             Number(ranges, _) => {
                 let number = call.number(i)?;

@@ -120,6 +120,21 @@ fn urcs_are_held_back_where_that_can_be_asked_for() {
 }
 
 #[test]
+fn only_so_many_urcs_are_held_back() {
+    let mut host = Host::family("EG800K");
+    host.ok(&[
+        "AT+QURCCFG=\"urcport\",\"uart1\"",
+        "AT+QCFG=\"urc/cache\",1",
+    ]);
+    for _ in 0..1_100 {
+        host.sim.send_urc("X");
+    }
+    let all = "\r\nX\r\n".repeat(1_000);
+    host.talk("AT+QCFG=\"urc/cache\",0\r", format!("\r\nOK\r\n{all}"));
+    host.silence(1_000_000);
+}
+
+#[test]
 fn socket_options_of_the_newer_families() {
     for (name, rows) in [
         (

@@ -86,3 +86,8 @@ pub use uart::{Stuck, Uart};
 
 #[doc = include_str!("library.md")]
 pub mod library {}
+
+/// The example in the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

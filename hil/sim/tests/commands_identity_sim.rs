@@ -195,6 +195,54 @@ fn the_lock_of_the_card_is_kept_by_the_card() {
 }
 
 #[test]
+fn a_card_without_power_wants_its_pin_again() {
+    let mut host = Host::family("EC25");
+    host.ok(&["AT+CLCK=\"SC\",1,\"1234\""]);
+    host.talk("AT+CFUN=0\r", "\r\nOK\r\n\r\n+CPIN: NOT READY\r\n");
+    host.ok(&["AT+CFUN=1"]);
+    host.urc("+CPIN: SIM PIN");
+    host.rows("AT+CPIN?", &["+CPIN: SIM PIN"]);
+    // Airplane mode leaves it on.
+    let mut host = Host::family("EC25");
+    host.ok(&["AT+CLCK=\"SC\",1,\"1234\"", "AT+CFUN=4", "AT+CFUN=1"]);
+    host.rows("AT+CPIN?", &["+CPIN: READY"]);
+}
+
+#[test]
+fn the_search_begins_with_the_pin() {
+    let mut host = with_card(SimCard::Pin("1234".into()));
+    host.ok(&["AT+CEREG=1"]);
+    host.silence(60_000_000);
+    host.talk("AT+CPIN=1234\r", "\r\nOK\r\n\r\n+CEREG: 2\r\n");
+    host.rows("AT+CEREG?", &["+CEREG: 1,2"]);
+    for urc in [
+        "+CPIN: READY",
+        "+QUSIM: 1",
+        "+QIND: SMS DONE",
+        "+QIND: PB DONE",
+        "+CEREG: 1",
+    ] {
+        host.urc(urc);
+    }
+}
+
+#[test]
+fn a_card_and_a_network_that_change_while_the_module_is_off() {
+    let mut host = Host::family("EC200U");
+    host.sim.power_off();
+    host.sim.set_sim_card(SimCard::Ready);
+    host.sim.set_registration(5);
+    host.silence(30_000_000);
+    assert_eq!(host.sim.describe().lines().count(), 4, "no context");
+    host.sim.power_on();
+    host.sim.run_for(10_100_000);
+    host.forget();
+    host.talk("AT+CEREG?\r", "AT+CEREG?\r\r\n+CEREG: 0,2\r\n\r\nOK\r\n");
+    host.silence_of_boot();
+    host.talk("AT+CEREG?\r", "AT+CEREG?\r\r\n+CEREG: 0,5\r\n\r\nOK\r\n");
+}
+
+#[test]
 fn what_is_ready_since_the_start() {
     let mut host = with_card(SimCard::Pin("1234".into()));
     host.rows("AT+QINISTAT", &["+QINISTAT: 0"]);

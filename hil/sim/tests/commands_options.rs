@@ -68,7 +68,7 @@ fn configurations_as_they_are_at_first() {
 fn configurations_are_saved() {
     let mut host = Host::family("BG96");
     host.ok(&[
-        "AT+QCFG=\"band\",f,400a0e189f,0xa0e189f,1",
+        "AT+QCFG=\"band\",f,0X400A0E189F,0xa0e189f,1",
         "AT+QCFG=\"nwscanseq\",02,1",
         "AT+QCFG=\"iotopmode\",0,1",
         "AT+QCFG=\"NWSCANMODE\",3",
@@ -116,6 +116,21 @@ fn urcs_are_held_back_where_that_can_be_asked_for() {
         "\r\nOK\r\n\r\n+CEREG: 2\r\n\r\n+CEREG: 1\r\n",
     );
     Host::family("EC25").fail("ERROR", &["AT+QCFG=\"urc/cache\",1"]);
+}
+
+#[test]
+fn only_so_many_urcs_are_held_back() {
+    let mut host = Host::family("EG800K");
+    host.ok(&[
+        "AT+QURCCFG=\"urcport\",\"uart1\"",
+        "AT+QCFG=\"urc/cache\",1",
+    ]);
+    for _ in 0..1_100 {
+        host.sim.send_urc("X");
+    }
+    let all = "\r\nX\r\n".repeat(1_000);
+    host.talk("AT+QCFG=\"urc/cache\",0\r", format!("\r\nOK\r\n{all}"));
+    host.silence(1_000_000);
 }
 
 #[test]

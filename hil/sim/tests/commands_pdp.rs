@@ -206,6 +206,27 @@ fn contexts_that_activate_themselves() {
 }
 
 #[test]
+fn a_new_type_is_for_the_next_activation() {
+    let mut host = Host::family("EC200U");
+    host.ok(&["AT+QICSGP=1,1,\"internet\""]);
+    let both = "1,1,3,\"10.7.157.1\",\"2001:DB8:9D:0:0:0:0:1\"";
+    host.rows("AT+QIACT?", &[&format!("+QIACT: {both}")]);
+    host.ok(&["AT+QIDEACT=1", "AT+QIACT=1"]);
+    host.rows("AT+QIACT?", &["+QIACT: 1,1,1,\"10.7.157.1\""]);
+}
+
+#[test]
+fn the_last_error_is_that_of_the_last_tcpip_command() {
+    let mut host = Host::family("EC25");
+    host.fail("ERROR", &["AT+QIACT=99", "AT+QIRD=0"]);
+    host.rows("AT+QIGETERROR", &["+QIGETERROR: 572,operation not allowed"]);
+    host.rows("AT+CFUN?", &["+CFUN: 1"]);
+    host.rows("AT+QIGETERROR", &["+QIGETERROR: 572,operation not allowed"]);
+    host.ok(&["AT+QISTATE"]);
+    host.rows("AT+QIGETERROR", &["+QIGETERROR: 0,operate successfully"]);
+}
+
+#[test]
 fn what_the_network_took_away_has_to_be_deactivated() {
     let mut host = Host::family("EC25");
     host.ok(&["AT+QIACT=1"]);

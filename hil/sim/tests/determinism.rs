@@ -3,26 +3,8 @@
 
 mod common;
 
-use std::io::{Result, Write};
-use std::sync::{Arc, Mutex};
-
-use common::{Host, shown};
+use common::{File, Host, shown};
 use quectel_sim::{Config, Echo, Link, NtpServer, Profile, Sim, Source, Then};
-
-/// The capture, in memory.
-#[derive(Clone, Default)]
-struct File(Arc<Mutex<Vec<u8>>>);
-
-impl Write for File {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        Ok(())
-    }
-}
 
 /// A generator of its own: the simulation's is not to decide what it is asked.
 struct Dice(u64);

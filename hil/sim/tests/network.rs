@@ -130,18 +130,54 @@ fn contexts_have_addresses_of_the_kind_they_were_defined_with() {
 }
 
 #[test]
-fn an_ec200u_is_active_again_after_a_search() {
+fn an_ec200u_keeps_its_context_through_a_search_and_loses_it_for_good() {
     let mut host = Host::new(Config {
         profile: Profile::ec200u(),
         ..config()
     });
     host.talk("ATE0\r", "ATE0\r\r\nOK\r\n");
+    let row = "+QIACT: 1,1,3,\"10.7.157.1\",\"2001:DB8:9D:0:0:0:0:1\"";
     host.sim.control("registration searching").unwrap();
+    host.rows("AT+QIACT?", &[row]);
     host.sim.control("registration home").unwrap();
-    host.talk(
-        "AT+QIACT?\r",
-        "\r\n+QIACT: 1,1,3,\"10.7.157.1\",\"2001:DB8:9D:0:0:0:0:1\"\r\n\r\nOK\r\n",
-    );
+    host.rows("AT+QIACT?", &[row]);
+    host.sim.control("registration lost").unwrap();
+    host.urc("+QIURC: \"pdpdeact\",1");
+    host.sim.control("registration home").unwrap();
+    host.ok(&["AT+QIACT?"]);
+    // The host has to do something.
+    host.ok(&["AT+QIDEACT=1", "AT+QIACT=1"]);
+    host.rows("AT+QIACT?", &[row]);
+}
+
+#[test]
+fn a_bc660k_activates_its_context_again() {
+    const ACTIVE: &[&str] = &["+CGPADDR: 0,\"10.7.157.1\""];
+    const INACTIVE: &[&str] = &["+CGPADDR: 0,\"0.0.0.0\""];
+    let mut host = Host::family("BC660K");
+    host.rows("AT+CGPADDR=0", ACTIVE);
+    for (gone, back) in [
+        ("pdp drop 0", "link up"),
+        ("registration lost", "registration home"),
+    ] {
+        host.sim.control(gone).unwrap();
+        host.urc("+QIURC: \"pdpdeact\",0");
+        host.rows("AT+CGPADDR=0", INACTIVE);
+        host.sim.control(back).unwrap();
+        host.silence(3_000_000);
+        host.rows("AT+CGPADDR=0", ACTIVE);
+    }
+    for (off, on) in [
+        ("AT+CGATT=0", "AT+CGATT=1"),
+        ("AT+CGACT=0,0", "AT+CGACT=1,0"),
+    ] {
+        let gone = "\r\nOK\r\n\r\n+QIURC: \"pdpdeact\",0\r\n";
+        host.talk(format!("{off}\r"), gone);
+        host.silence(60_000_000);
+        host.rows("AT+CGPADDR=0", INACTIVE);
+        host.ok(&[on]);
+        host.rows("AT+CGPADDR=0", ACTIVE);
+    }
 }
 
 #[test]

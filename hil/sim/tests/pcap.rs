@@ -3,25 +3,9 @@
 mod common;
 
 use std::io::{Error, Result, Write};
-use std::sync::{Arc, Mutex};
 
-use common::{Host, shown};
+use common::{File, Host, shown};
 use quectel_sim::{Config, Sink};
-
-/// A file in memory.
-#[derive(Clone, Default)]
-struct File(Arc<Mutex<Vec<u8>>>);
-
-impl Write for File {
-    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        Ok(())
-    }
-}
 
 #[test]
 fn a_datagram_and_its_times() {

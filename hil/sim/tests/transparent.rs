@@ -188,11 +188,35 @@ fn an_open_that_fails() {
     host.send(OPEN);
     host.silence(74 * SECOND);
     host.expect("\r\nERROR\r\n");
+    host.talk("AT+QICLOSE=0\r", "\r\nOK\r\n");
+    let soon = When::At(host.sim.now() + SECOND);
+    host.sim.schedule(soon, Incident::PdpDeact(1));
+    host.talk(OPEN, "\r\n+QIURC: \"pdpdeact\",1\r\n\r\nERROR\r\n");
     // A server has no pipe.
     host.talk(
         "AT+QIOPEN=1,1,\"TCP LISTENER\",\"127.0.0.1\",0,8080,2\r",
         "\r\nERROR\r\n",
     );
+}
+
+#[test]
+fn only_so_many_urcs_wait() {
+    let (mut host, _) = piped(Config::default());
+    for _ in 0..1_100 {
+        host.sim.send_urc("X");
+    }
+    host.silence(2 * SECOND);
+    host.send("+++");
+    host.expect(format!("\r\nOK\r\n{}", "\r\nX\r\n".repeat(1_000)));
+    host.silence(SECOND);
+}
+
+#[test]
+fn a_pipe_at_the_end_of_a_line() {
+    let mut host = Host::ready(Config::default());
+    host.sim.serve(server(), || Sink);
+    let line = format!("AT+CFUN?;{}", OPEN.trim_start_matches("AT"));
+    host.talk(line, "\r\n+CFUN: 1\r\n\r\nCONNECT\r\n");
 }
 
 #[test]

@@ -20,6 +20,8 @@ use crate::profile::{LineEcho, PayloadUrcs};
 use crate::trace::Content;
 
 const CTRL_Z: u8 = 0x1A;
+/// URCs that wait; what is too much is lost.
+const HELD_URCS: usize = 1_000;
 /// The command that has a payload.
 const SEND: &str = "+QISEND";
 
@@ -224,6 +226,7 @@ impl Channel {
     /// Data is pushed at the speed of the line: what waits holds the peer up by TCP's window.
     pub(crate) fn send_urcs(&mut self, io: &mut Io<'_>) -> bool {
         self.held_urcs.extend(io.module.take_urcs());
+        self.held_urcs.truncate(HELD_URCS);
         if self.holds_urcs(io.module) {
             return false;
         }
@@ -419,9 +422,10 @@ impl Channel {
 
     /// The port becomes a pipe.
     fn connect(&mut self, job: &mut Job, id: u8, io: &mut Io<'_>) {
-        let connect = Final::connect(io.module.settings.format());
-        io.to_host.push(io.now, &connect);
-        *job = Job::default();
+        // What the commands before it on the line had to say.
+        let mut answer = std::mem::take(job).answer;
+        answer.extend(Final::connect(io.module.settings.format()));
+        io.to_host.push(io.now, &answer);
         (self.scanned, self.echoed) = (0, 0);
         // The line feed of a command line that ended with both.
         if io.from_host.arrived() > 0 && io.from_host.queue().front() == Some(&b'\n') {

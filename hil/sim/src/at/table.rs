@@ -195,6 +195,10 @@ impl Command {
     }
 
     pub(crate) fn run(&self, module: &mut Module, call: &Call, reply: &mut Reply) -> Outcome {
+        if self.tcpip {
+            // `AT+QIGETERROR` tells of the last TCP/IP command only.
+            module.last_error = 0;
+        }
         let handler = match call.form {
             Form::Execute => self.execute,
             Form::Test => self.test,

@@ -111,13 +111,18 @@ fn send_inline(module: &mut Module, call: &Call, id: u8) -> Result {
         1 => bytes_of(text).ok_or(Malformed)?,
         _ => text.to_vec(),
     };
+    send_counted(module, id, length, &data)
+}
+
+/// Sends what stands in the command, if it is as long as it says.
+fn send_counted(module: &mut Module, id: u8, length: usize, data: &[u8]) -> Result {
     if data.len() != length {
         return Err(Malformed);
     }
     if let Err(error) = module.may_send(id, None) {
         return Ok(module.tcpip_error(error));
     }
-    let code = module.send(id, None, &data);
+    let code = module.send(id, None, data);
     Ok(Outcome::Done(module.send_code(code)))
 }
 
@@ -127,14 +132,7 @@ fn send_counted_hex(module: &mut Module, call: &Call, _: &mut Reply) -> Result {
     let id = connect_id(module, call, 0)?;
     let length = call.ranged(1, 1..=LONGEST_HEX as u32)? as usize;
     let data = bytes_of(call.quoted(2)?.as_bytes()).ok_or(Malformed)?;
-    if data.len() != length {
-        return Err(Malformed);
-    }
-    if let Err(error) = module.may_send(id, None) {
-        return Ok(module.tcpip_error(error));
-    }
-    let code = module.send(id, None, &data);
-    Ok(Outcome::Done(module.send_code(code)))
+    send_counted(module, id, length, &data)
 }
 
 /// `AT+QISENDEX=<id>,"<hex>"`: payload without a prompt. BG9x modules take a hint when to release the

@@ -272,7 +272,7 @@ fn context(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
 fn active(module: &mut Module, call: &Call, reply: &mut Reply) -> Result {
     for (id, context) in &module.contexts {
         if context.state == ContextState::Active {
-            let (name, kind) = (&call.name, module.context_kind(*id));
+            let (name, kind) = (&call.name, module.active_kind(*id));
             let shown = match module.profile.one_address_shown {
                 true => context.addresses.get(..1).unwrap_or_default(),
                 false => &context.addresses,

@@ -1,6 +1,6 @@
 //! `AT+QCFG`: the configuration of the module. It is kept for good.
 //!
-//! `nwscanmode`, `psm/urc` and `urc/cache` have an effect; the rest is only remembered, for it is
+//! `psm/urc` and `urc/cache` have an effect; the rest is only remembered, for it is
 //! about radio bands, pins and USB, which nobody sees here.
 
 use crate::at::parse::{Call, Malformed};
@@ -189,7 +189,8 @@ impl Value {
             Word(..) => call.quoted(i)?,
             _ => call.text(i)?,
         };
-        let digits = text.strip_prefix("0x").unwrap_or(text);
+        let digits = text.strip_prefix("0x").or(text.strip_prefix("0X"));
+        let digits = digits.unwrap_or(text);
         let fits = match self {
             Number(ranges, _) => {
                 let number = call.number(i)?;

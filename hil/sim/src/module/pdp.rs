@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::{Event, Module, Wait};
 use crate::at::reply::Final;
 use crate::at::table::Outcome;
+use crate::profile::CommandSet;
 
 /// Whether a context is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -75,6 +76,21 @@ impl Module {
             self.profile.context_type
         } else {
             set
+        }
+    }
+
+    /// The type that an active context has, whatever was set since.
+    pub(crate) fn active_kind(&self, context: u8) -> u8 {
+        let addresses = self.contexts.get(&context).map(|one| &one.addresses[..]);
+        let addresses = addresses.unwrap_or_default();
+        match (
+            addresses.iter().any(IpAddr::is_ipv4),
+            addresses.iter().any(IpAddr::is_ipv6),
+        ) {
+            (true, true) => 3,
+            (false, true) => 2,
+            (true, false) => 1,
+            (false, false) => self.context_kind(context),
         }
     }
 
@@ -176,10 +192,23 @@ impl Module {
         }
         if let Some(context) = self.profile.auto_activate
             && self.in_service()
+            && self.attached
             && !self.is_held_off(context)
             && self.context_state(context) == ContextState::Inactive
         {
             self.activate(context);
+        }
+    }
+
+    /// A BC module has no command for its context: it comes and goes with the network.
+    fn owns_context(&self) -> bool {
+        self.profile.commands == CommandSet::Bc
+    }
+
+    /// The network is there again.
+    pub(super) fn attach_context(&mut self) {
+        if self.owns_context() {
+            self.auto_activate();
         }
     }
 
@@ -208,7 +237,15 @@ impl Module {
                 .get(&context)
                 .and_then(|one| one.addresses.first());
             let event = address.map(|one| format!("NW DEACT \"IP\",\"{one}\",{context}"));
-            self.lose(context, ContextState::Lost);
+            let owns = self.owns_context();
+            let state = match owns {
+                true => ContextState::Inactive,
+                false => ContextState::Lost,
+            };
+            self.lose(context, state);
+            if owns && self.in_service() && self.attached {
+                self.register_at = Some(self.now + self.cellular.register_us);
+            }
             if let Some(event) = event {
                 self.tell_of_bearer(&event);
             }
@@ -282,11 +319,15 @@ impl Module {
                 return Outcome::Done(Final::Cme(30));
             }
             self.bearers.insert(context);
+            self.attach_context();
             return Outcome::OK;
         }
         self.bearers.remove(&context);
         if !self.profile.stale_contexts {
-            self.pdpdeact(context);
+            if self.pdpdeact(context) {
+                // The host wants it so: it does not come back by itself.
+                self.register_at = None;
+            }
         } else if let Some(entry) = self.contexts.get_mut(&context) {
             // The TCP/IP commands do not notice: the address still shows, and nothing passes.
             entry.stale = true;
@@ -304,6 +345,7 @@ impl Module {
             self.bearers.clear();
             self.pdpdeact_all();
         }
+        self.attach_context();
     }
 
     /// `AT+QIACTEX` begins; what becomes of it is a URC.
@@ -328,7 +370,7 @@ impl Module {
         };
         let shown = match self.contexts.get(&context) {
             Some(one) if error == 0 && shows => {
-                format!(",{}{}", self.context_kind(context), quoted(&one.addresses))
+                format!(",{}{}", self.active_kind(context), quoted(&one.addresses))
             }
             _ => String::new(),
         };

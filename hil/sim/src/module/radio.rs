@@ -1,6 +1,6 @@
 //! The SIM card, functionality levels, and registration on the network.
 
-use super::{Event, Module, SimLock};
+use super::{Event, Module, Power, SimLock};
 use crate::config::{Cellular, SimCard};
 
 const COMMANDS: [&str; 3] = ["+CREG", "+CGREG", "+CEREG"];
@@ -51,13 +51,23 @@ impl Module {
 
     /// The PIN was entered: the card becomes ready.
     pub(crate) fn unlock(&mut self) {
-        self.sim_card = SimCard::Ready;
+        // However long ago the search for a network would have ended, it begins now.
+        self.changing_registration(|module| {
+            module.sim_card = SimCard::Ready;
+            module.registered = false;
+        });
         self.schedule_sim_urcs(self.profile.sim_urcs.clone());
         self.start_sim_card();
     }
 
     /// Another card, or none, is put in.
     pub(crate) fn change_sim_card(&mut self, card: SimCard) {
+        if self.power != Power::On {
+            // The start will find it.
+            self.sim_lock = SimLock::new(&card, &self.cellular.puk);
+            self.sim_card = card;
+            return;
+        }
         self.changing_registration(|module| {
             module.sim_lock = SimLock::new(&card, &module.cellular.puk);
             module.sim_card = card;
@@ -177,11 +187,13 @@ impl Module {
         let served = self.in_service();
         self.changing_registration(|module| {
             module.cellular.registration = stat;
-            module.registered = true;
+            // One that is off searches first.
+            module.registered = module.power == Power::On;
         });
         if served && !self.in_service() {
             self.tell_of_bearer("NW DETACH");
         }
+        self.attach_context();
     }
 
     /// `AT+CFUN=<level>` takes effect.
@@ -199,6 +211,7 @@ impl Module {
             self.deactivate_all();
         }
         if level == 0 {
+            self.lock_sim_card();
             self.initialised = 0;
             self.urc("+CPIN: NOT READY");
         } else if before == 0 {

@@ -58,6 +58,9 @@ impl Link {
     }
 }
 
+/// Packets on their way in one direction; what is too much is lost, as on a link that is overrun.
+const QUEUE: usize = 4_096;
+
 /// One direction of the link, with the packets on their way.
 #[derive(Debug, Default)]
 pub(super) struct Way {
@@ -70,6 +73,9 @@ pub(super) struct Way {
 impl Way {
     /// Sends a packet at `now`.
     pub(super) fn send(&mut self, now: u64, packet: Vec<u8>, link: &Link, rng: &mut Rng) {
+        if self.flying.len() >= QUEUE {
+            return;
+        }
         let start = self.free_at.max(now);
         if link.rate > 0 {
             self.free_at = start + (packet.len() as u64 * 1_000_000).div_ceil(link.rate);
@@ -137,6 +143,22 @@ mod tests {
         assert!(seen.is_sorted_by_key(|(_, packet)| *packet));
         assert_eq!(seen, arrivals(&link, 1));
         assert_ne!(seen, arrivals(&link, 2));
+    }
+
+    #[test]
+    fn an_overrun_link_loses_what_is_too_much() {
+        let (mut way, mut rng) = (Way::default(), Rng::new(0));
+        let slow = Link {
+            rate: 1_000,
+            ..Link::default()
+        };
+        for i in 0..5_000u64 {
+            way.send(i, i.to_be_bytes().to_vec(), &slow, &mut rng);
+        }
+        let all = std::iter::from_fn(|| way.receive(u64::MAX));
+        let all: Vec<Vec<u8>> = all.collect();
+        assert_eq!(all.len(), 4_096);
+        assert_eq!(all.last(), Some(&4_095u64.to_be_bytes().to_vec()));
     }
 
     #[test]

@@ -169,7 +169,7 @@ fn the_link_is_as_told() {
     };
     // There and back again, in the module's own time.
     let took = time_of("+QIOPEN: 0,0") - time_of(" >>      AT+QIOPEN");
-    assert!((0.8..1.0).contains(&took), "{took}\n{trace}");
+    assert!(took >= 0.8, "{took}\n{trace}");
 }
 
 #[test]

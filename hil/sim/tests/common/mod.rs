@@ -1,7 +1,25 @@
 //! A host for tests: sends bytes, and compares what comes back byte by byte.
 #![allow(dead_code, reason = "every test file uses another part")]
 
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
 use quectel_sim::{Config, Profile, Sim};
+
+/// A file in memory, for captures.
+#[derive(Clone, Default)]
+pub(crate) struct File(pub(crate) Arc<Mutex<Vec<u8>>>);
+
+impl Write for File {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no other user").extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
 
 /// A host that talks to a simulated module.
 pub(crate) struct Host {

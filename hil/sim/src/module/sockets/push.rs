@@ -82,10 +82,13 @@ impl Module {
 
     /// `AT+QIOPEN` in transparent mode: whether it can be answered.
     pub(in crate::module) fn check_connect(&mut self, id: u8) -> Option<Outcome> {
-        match self.sockets.get(id).map(|row| row.state) {
-            Some(RowState::Opening(_)) => None,
-            Some(RowState::Connected | RowState::Closing) => Some(Outcome::Connect(id)),
-            Some(RowState::Failed) | None => Some(self.tcpip_error(self.last_error)),
+        let row = self.sockets.get(id);
+        match row.map(|row| (row.state, row.socket)) {
+            Some((RowState::Opening(_), _)) => None,
+            Some((RowState::Connected | RowState::Closing, Some(_))) => Some(Outcome::Connect(id)),
+            Some((RowState::Failed, _)) => Some(self.tcpip_error(self.last_error)),
+            // Its context is gone.
+            Some((_, None)) | None => Some(self.tcpip_error(570)),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The job of `async_client` on the engine alone, without any face: what the
-//! face costs is the difference to this.
+//! face costs is the difference to this. As there, a connect whose time is over
+//! is given up, a port that ends fails the socket, and the socket is released
+//! whatever happened.
 #![no_std]
 #![no_main]
 #![deny(unsafe_code)]
@@ -11,7 +13,7 @@ use quectel_firmware::{
     bsp::{self, Board},
     job::{REQUEST, SERVER, is_good},
 };
-use quectel_sockets::{Config, Engine, Port, Slot};
+use quectel_sockets::{Config, Engine, Handle, Port, Slot};
 
 /// Milliseconds that each call may wait.
 const PATIENCE: u64 = 60_000;
@@ -68,6 +70,10 @@ impl<'a> Module<'a> {
         if let Ok(true) = self.board.read_ready()
             && let Ok(n) = self.board.read(&mut chunk)
         {
+            if n == 0 {
+                // The port has ended.
+                self.engine.port_failed(now);
+            }
             self.engine.rx(now, chunk.get(..n).unwrap_or_default());
         }
         self.engine.poll(now);
@@ -92,8 +98,18 @@ fn fetch(module: &mut Module<'_>) -> Option<bool> {
     let addresses = module.wait(|engine| engine.resolve(name))?;
     let remote = SocketAddr::new(*addresses.first()?, port);
     let socket = module.engine.tcp_socket().ok()?;
+    let good = exchange(module, socket, remote);
+    let now = module.board.now();
+    module.engine.release(now, socket);
+    good
+}
+
+fn exchange(module: &mut Module<'_>, socket: Handle, remote: SocketAddr) -> Option<bool> {
     module.engine.connect(socket, remote).ok()?;
-    module.wait(|engine| engine.connected(socket))?;
+    if module.wait(|engine| engine.connected(socket)).is_none() {
+        module.engine.cancel_connect(socket);
+        return None;
+    }
     let mut rest = REQUEST;
     while !rest.is_empty() {
         let n = module.wait(|engine| engine.send(socket, rest))?;

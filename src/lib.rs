@@ -64,6 +64,8 @@ pub mod guide;
 #[cfg(feature = "nb")]
 pub mod nb;
 mod ring;
+#[cfg(feature = "asynch")]
+mod runner;
 mod slot;
 pub mod socket;
 mod stack;

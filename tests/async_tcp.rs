@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use embedded_io_async::{Read, ReadReady, Write, WriteReady};
 use quectel_sim::{Config, Echo, Unbound};
-use quectel_sockets::{ConnectError, asynch::Error};
+use quectel_sockets::{ConnectError, OpenError, asynch::Error};
 use support::{
     sim::{SimPort, noise},
     tasks::join,
@@ -138,5 +138,25 @@ fn readiness() {
         let mut back = [0; 1_460];
         reader.read_exact(&mut back).await.unwrap();
         assert_eq!((back, reader.read_ready()), ([1; 1_460], Ok(false)));
+    });
+}
+
+/// With one slot: while its connection is being closed, one call fails at once, the other waits.
+#[test]
+fn a_slot_that_is_being_freed() {
+    let port = module();
+    on_sim!(tasks, stack, port, 1);
+    tasks.block_on(async {
+        let mut socket = stack.try_tcp_socket().unwrap();
+        let full = Err(Error::Open(OpenError::NoSlot));
+        assert_eq!(stack.try_udp_socket().map(drop), full);
+        assert_eq!(stack.udp_socket().await.map(drop), full);
+        socket.connect(address(ECHO)).await.unwrap();
+        drop(socket);
+        assert_eq!(stack.try_tcp_socket().map(drop), full);
+        let mut socket = stack.tcp_socket().await.unwrap();
+        socket.connect(address(ECHO)).await.unwrap();
+        socket.close().await.unwrap();
+        stack.try_udp_socket().unwrap();
     });
 }

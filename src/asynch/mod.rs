@@ -9,111 +9,28 @@
 pub mod guide {}
 
 mod nal;
-mod runner;
 mod socket;
 mod tcp;
 mod udp;
 mod wait;
 
-use core::{
-    cell::{Cell, RefCell},
-    fmt,
-    task::Waker,
-};
-
 use self::wait::Call;
 pub use self::{
-    runner::{Clock, Ended, Runner},
     socket::Socket,
     tcp::{Tcp, TcpReader, TcpSocket, TcpWriter},
     udp::{Udp, UdpSocket},
 };
-use crate::{
-    config::Config,
-    engine::{Addresses, Counters, Engine, Event, Fault, ModuleInfo, Wait, Waiter},
-    error::OpenError,
-    slot::{Handle, Slot},
+pub use crate::{
+    engine::Received,
+    runner::{Clock, Ended, Runner, Shared},
+    socket::Error,
 };
-pub use crate::{engine::Received, socket::Error};
-
-/// Tasks that can wait for the module, for the network or a name say, at the
-/// same time. Beyond that they keep each other awake.
-const WAITERS: usize = 8;
-
-/// What the tasks share: the engine, and who waits for it. On a
-/// microcontroller it lives in a `StaticCell`, as the slots do.
-///
-/// ```
-/// use quectel_sockets::{Config, Slot, asynch::Shared};
-/// let (mut rx, mut tx) = ([0; 1500], [0; 1460]);
-/// let mut slots = [Slot::new(&mut rx, &mut tx)];
-/// let mut shared = Shared::new(&mut slots, Config::default());
-/// let (stack, runner) = shared.split();
-/// # let _ = (stack, runner);
-/// ```
-pub struct Shared<'a> {
-    core: RefCell<Core<'a>>,
-    /// There may be something to do for the runner.
-    changed: Cell<bool>,
-    runner: Cell<Option<Waker>>,
-}
-
-impl fmt::Debug for Shared<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.core.fmt(f)
-    }
-}
-
-#[derive(Debug)]
-struct Core<'a> {
-    engine: Engine<'a>,
-    /// When the runner last looked at the clock.
-    now: u64,
-    /// Those that wait for the module.
-    waiters: [Waiter; WAITERS],
-    /// The place whose task had to go last.
-    evicted: usize,
-    /// When the first task's time is over.
-    first_limit: u64,
-}
-
-impl<'a> Shared<'a> {
-    /// For sockets in these slots. Nothing is sent before the runner runs.
-    pub fn new(slots: &'a mut [Slot<'a>], config: Config<'a>) -> Self {
-        Self {
-            core: RefCell::new(Core {
-                engine: Engine::new(slots, config),
-                now: 0,
-                waiters: Default::default(),
-                evicted: 0,
-                first_limit: u64::MAX,
-            }),
-            changed: Cell::new(true),
-            runner: Cell::new(None),
-        }
-    }
-
-    /// The handle for the tasks, and what drives it all.
-    pub fn split(&'a mut self) -> (Stack<'a>, Runner<'a>) {
-        (Stack { shared: self }, Runner { shared: self })
-    }
-
-    /// Borrows the engine for one step. Whoever steps never wakes or drops a
-    /// task inside, so no step is ever inside another one.
-    fn with<T>(&self, step: impl FnOnce(&mut Core<'a>) -> T) -> Result<T, Error> {
-        let mut core = self.core.try_borrow_mut().map_err(|_| Error::Busy)?;
-        Ok(step(&mut core))
-    }
-
-    /// Makes the runner look.
-    fn kick(&self) {
-        if !self.changed.replace(true)
-            && let Some(runner) = self.runner.take()
-        {
-            runner.wake();
-        }
-    }
-}
+use crate::{
+    engine::{Addresses, Counters, Engine, Event, Fault, ModuleInfo, Wait},
+    error::OpenError,
+    runner::Core,
+    slot::Handle,
+};
 
 /// The module, for the tasks: makes sockets, resolves names, tells what
 /// happens. Copies are the same stack.
@@ -123,6 +40,10 @@ pub struct Stack<'a> {
 }
 
 impl<'a> Stack<'a> {
+    pub(crate) const fn new(shared: &'a Shared<'a>) -> Self {
+        Self { shared }
+    }
+
     /// A new TCP socket. If every slot is in use, but one of them by a
     /// connection that is just being closed, waits for that one.
     ///
@@ -139,6 +60,25 @@ impl<'a> Stack<'a> {
     /// [`OpenError::NoSlot`]
     pub async fn udp_socket(self) -> Result<UdpSocket<'a>, Error> {
         let handle = self.socket(Engine::udp_socket).await?;
+        Ok(Socket::new(self.shared, handle))
+    }
+
+    /// A new TCP socket if there is a free slot.
+    ///
+    /// # Errors
+    /// [`OpenError::NoSlot`], also while a connection that had one is being
+    /// closed.
+    pub fn try_tcp_socket(self) -> Result<TcpSocket<'a>, Error> {
+        let handle = self.shared.with(|core| core.engine.tcp_socket())??;
+        Ok(Socket::new(self.shared, handle))
+    }
+
+    /// A new UDP socket if there is a free slot.
+    ///
+    /// # Errors
+    /// As [`try_tcp_socket`](Self::try_tcp_socket).
+    pub fn try_udp_socket(self) -> Result<UdpSocket<'a>, Error> {
+        let handle = self.shared.with(|core| core.engine.udp_socket())??;
         Ok(Socket::new(self.shared, handle))
     }
 

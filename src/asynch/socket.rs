@@ -2,10 +2,11 @@
 
 use core::{marker::PhantomData, mem, net::SocketAddr};
 
-use super::{Core, Error, Shared, wait::Call};
+use super::{Error, Shared, wait::Call};
 use crate::{
     engine::{Engine, FROM_NEXT_POLL, Wait},
     error::{ConnectError, OpenError},
+    runner::Core,
     slot::Handle,
     state::SocketState,
 };

@@ -4,10 +4,11 @@ use core::net::SocketAddr;
 
 use embedded_io_async::{ErrorType, Read, ReadReady, Write, WriteReady};
 
-use super::{Core, Error, Socket};
+use super::{Error, Socket};
 use crate::{
     engine::{FROM_NEXT_POLL, Wait},
     error::SendError,
+    runner::Core,
 };
 
 /// The kind of a [`TcpSocket`].

@@ -2,8 +2,8 @@
 
 use core::net::SocketAddr;
 
-use super::{Core, Error, Received, Socket};
-use crate::engine::Wait;
+use super::{Error, Received, Socket};
+use crate::{engine::Wait, runner::Core};
 
 /// The kind of a [`UdpSocket`].
 #[derive(Debug)]

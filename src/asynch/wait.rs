@@ -3,16 +3,12 @@
 
 use core::{
     marker::PhantomData,
-    mem,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
-use super::{Core, Error, Shared, WAITERS};
-use crate::{
-    engine::{Limit, SIDES, Side, Wait, Waiter},
-    slot::Handle,
-};
+use super::{Error, Shared};
+use crate::{engine::Wait, runner::Core, slot::Handle};
 
 /// What most calls return: so one function serves them all.
 pub(super) trait Count {
@@ -132,7 +128,9 @@ impl<'s, 'a> Call<'s, 'a> {
         let mut step = Poll::Ready(Err(Error::Busy));
         let _ = self.shared.with(|core| {
             step = attempt.attempt(core);
-            if step.is_pending() && !core.keep(self, &mut waker) {
+            if step.is_pending()
+                && !core.keep(self.handle, self.wait, self.timeout, self.again, &mut waker)
+            {
                 step = Poll::Ready(Err(Error::TimedOut));
             }
         });
@@ -152,77 +150,5 @@ impl<'s, 'a> Call<'s, 'a> {
         }
         self.again = true;
         step
-    }
-}
-
-impl Core<'_> {
-    /// Keeps the task; `false` if its time is over. The waker that had the
-    /// place goes to the caller.
-    fn keep(&mut self, call: &Call<'_, '_>, waker: &mut Option<Waker>) -> bool {
-        let now = self.now;
-        let place = match call.handle {
-            Some(handle) => WAITERS + call.wait.place(handle.index.into()),
-            None => self.module_place(call.wait, waker),
-        };
-        let Some(waiter) = self.waiter(place) else {
-            return false;
-        };
-        if !call.again {
-            waiter.limit = call.timeout.map_or(Limit::Never, Limit::Within);
-        } else if matches!(waiter.limit, Limit::At(at) if now >= at) {
-            if let (Side::Open, Some(handle)) = (call.wait.side, call.handle) {
-                self.engine.cancel_connect(handle);
-            }
-            return false;
-        }
-        let task = waker.take().map(|own| (own, call.wait));
-        *waker = mem::replace(&mut waiter.task, task).map(|(old, _)| old);
-        true
-    }
-
-    /// The task's own place, or a free one. If all are taken, one task makes
-    /// room and asks again.
-    fn module_place(&mut self, wait: Wait, waker: &Option<Waker>) -> usize {
-        let mut free = None;
-        for (at, waiter) in self.waiters.iter().enumerate() {
-            match (&waiter.task, waker) {
-                (None, _) => free = Some(at),
-                (Some((kept, of)), Some(own)) if of.is(wait) && kept.will_wake(own) => return at,
-                _ => {}
-            }
-        }
-        self.evicted = (self.evicted + 1) % WAITERS;
-        free.unwrap_or(self.evicted)
-    }
-
-    /// The places for tasks that wait: for the module, then for each socket.
-    fn waiter(&mut self, place: usize) -> Option<&mut Waiter> {
-        match place.checked_sub(WAITERS) {
-            None => self.waiters.get_mut(place),
-            Some(place) => self.engine.waiter(place),
-        }
-    }
-
-    /// The next task that can go on, in the places from `place` on; `None`
-    /// behind the last one. Finds when the first time limit of the others is
-    /// over, too.
-    pub(super) fn next_ready(&mut self, place: &mut usize) -> Option<Waker> {
-        let now = self.now;
-        loop {
-            let at = *place;
-            let waiter = self.waiter(at)?;
-            *place += 1;
-            let Some((_, wait)) = waiter.task else {
-                continue;
-            };
-            let deadline = waiter.deadline(now);
-            // No slot for the module's own places, which do not ask for one.
-            let slot = at.wrapping_sub(WAITERS) / SIDES;
-            let goes_on = self.engine.is_over(slot, wait);
-            if goes_on || now >= deadline {
-                return self.waiter(at)?.task.take().map(|(waker, _)| waker);
-            }
-            self.first_limit = self.first_limit.min(deadline);
-        }
     }
 }

@@ -359,9 +359,12 @@ impl<'a> Engine<'a> {
         self.let_go(now, handle, true);
     }
 
-    /// Bytes that were taken and will never arrive, if the caller does not
-    /// know of it yet.
-    pub(crate) fn untold_loss(&mut self, handle: Handle) -> Result<(), SendError> {
+    /// Whether bytes that were taken will never arrive, and no call has said
+    /// so yet: the last question to a socket that [`is_closed`](Self::is_closed).
+    ///
+    /// # Errors
+    /// [`SendError::Failed`] with the reason.
+    pub fn untold_loss(&mut self, handle: Handle) -> Result<(), SendError> {
         let sock = match self.slot(handle) {
             Some(slot) => &slot.sock,
             None => return Ok(()),

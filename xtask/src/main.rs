@@ -2,6 +2,7 @@
 //! what came out.
 
 mod image;
+mod lines;
 mod toolchain;
 
 use std::{
@@ -42,7 +43,7 @@ enum Task {
         )]
         rest: Vec<String>,
     },
-    /// Print flash and RAM of the images that `build` made
+    /// Print flash and RAM of the images that `build` made, and how long the faces are
     Size {
         /// Fail if an image can panic
         #[arg(long)]
@@ -129,6 +130,7 @@ fn size(no_panic: bool) -> Result<(), String> {
         .map(|(name, than)| Image::read(name, *than, &directory.join(name)))
         .collect::<Result<Vec<_>, _>>()?;
     image::print_sizes(&images);
+    lines::print_faces(&root())?;
     let panics = images.iter().filter(|image| image.print_panics()).count();
     if no_panic && panics > 0 {
         return Err(format!(

@@ -40,7 +40,7 @@ async fn fetch(stack: Stack<'_>) -> Result<bool, Error> {
     let Some(ip) = stack.resolve(name).await?.first().copied() else {
         return Ok(false);
     };
-    let mut socket = stack.tcp_socket().await?;
+    let mut socket = stack.try_tcp_socket()?;
     socket.set_timeout(Some(60_000));
     socket.connect(SocketAddr::new(ip, port)).await?;
     socket.write_all(REQUEST).await?;

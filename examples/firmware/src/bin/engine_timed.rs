@@ -90,10 +90,17 @@ impl<'a> Module<'a> {
 }
 
 fn fetch(module: &mut Module<'_>) -> Option<bool> {
-    module.wait(|engine| match engine.is_up() {
-        true => Ok::<_, nb::Error<()>>(()),
-        false => Err(nb::Error::WouldBlock),
+    let stage = module.wait(|engine| {
+        // A SIM card that is absent or locked does not change by waiting.
+        let waits = matches!(engine.network().sim(), 1 | 18 | 20 | 21);
+        match waits && !engine.is_up() {
+            true => Err(nb::Error::<()>::WouldBlock),
+            false => Ok(engine.stage()),
+        }
     })?;
+    if stage != (3, 1) {
+        return Some(false);
+    }
     let (name, port) = SERVER;
     let addresses = module.wait(|engine| engine.resolve(name))?;
     let remote = SocketAddr::new(*addresses.first()?, port);
@@ -132,5 +139,6 @@ fn exchange(module: &mut Module<'_>, socket: Handle, remote: SocketAddr) -> Opti
         true => Ok::<_, nb::Error<()>>(()),
         false => Err(nb::Error::WouldBlock),
     })?;
+    module.engine.untold_loss(socket).ok()?;
     Some(good == Some(true))
 }

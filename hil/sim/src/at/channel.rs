@@ -226,8 +226,8 @@ impl Channel {
     /// Data is pushed at the speed of the line: what waits holds the peer up by TCP's window.
     pub(crate) fn send_urcs(&mut self, io: &mut Io<'_>) -> bool {
         self.held_urcs.extend(io.module.take_urcs());
-        self.held_urcs.truncate(HELD_URCS);
         if self.holds_urcs(io.module) {
+            self.held_urcs.truncate(HELD_URCS);
             return false;
         }
         for urc in self.held_urcs.drain(..) {

@@ -30,7 +30,7 @@ pub mod errno {
     pub const EMSGSIZE: i32 = 90;
     /// No such option
     pub const ENOPROTOOPT: i32 = 92;
-    /// Type not supported
+    /// The protocol does not go with the type
     pub const EPROTONOSUPPORT: i32 = 93;
     /// Type not supported
     pub const ESOCKTNOSUPPORT: i32 = 94;

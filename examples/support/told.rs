@@ -14,6 +14,10 @@ pub fn no_network(stage: u8, code: i8) -> String {
     let (what, next) = match (stage, code) {
         (1, 0) => ("there is no SIM card", "insert one"),
         (1, 2 | 3 | 8 | 9) => ("the SIM card asks for a code", "switch its code off"),
+        (1, 21) => (
+            "the module has not answered, or not told of its SIM card",
+            "check its power, the wires and the baud rate",
+        ),
         (1, _) => (
             "the SIM card is not ready",
             "check it, and that the module is on",

@@ -89,8 +89,9 @@ impl World<'_> {
         all
     }
 
-    /// Waits until the connection can be in this state and in no other that the script has seen.
-    /// Faces that do not tell their states pass.
+    /// Waits until the connection can be in this state: on the PC it is, on a module it is among those
+    /// that the reported one can stand for. Faces that do not tell their states pass, and so do sockets
+    /// whose only close is their release.
     #[track_caller]
     fn expect_state(&mut self, id: Id, state: SocketState) {
         until(self.face, state.name(), |face| match face.states(id) {
